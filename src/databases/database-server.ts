@@ -1,8 +1,5 @@
 /** TLS to a server: off, without checking the certificate, or checked against `ca` or the system's authorities. */
-export type ServerTls =
-  | { mode: 'disable' }
-  | { mode: 'require' }
-  | { mode: 'verify-full'; ca?: string };
+export type ServerTls = { mode: 'disable' } | { mode: 'require' } | { mode: 'verify-full'; ca?: string };
 
 /** Where a PostgreSQL server is; enough for everyone who has a login of their own. */
 export type ServerAddress = {

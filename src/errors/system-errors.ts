@@ -100,6 +100,12 @@ export const systemErrors = {
     ['verification_failed', 500, 'Verification failed'],
     (why: string) => `The tenant's database is not as it must be: ${why}`,
   ),
+  collationChanged: defineError(
+    ['collation_changed', 500, 'Collation changed'],
+    (database: string, server: string) =>
+      `The operating system of ${server} sorts text in another way than when the database "${database}" was made, so that it cannot be cloned. Rebuild its indexes, then run: ALTER DATABASE "${database}" REFRESH COLLATION VERSION;`,
+    { retry: 'later' },
+  ),
   deadlineExceeded: defineError(
     ['deadline_exceeded', 503, 'Deadline exceeded'],
     (what: string, limitMs: number) => `${what} took longer than ${limitMs} ms.`,
