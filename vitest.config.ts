@@ -1,15 +1,28 @@
 import { defineConfig } from 'vitest/config';
 import { CountReporter } from './test/support/count-reporter.ts';
 
+const architectureTest = 'test/architecture.test.ts';
+
 export default defineConfig({
   test: {
-    environment: 'node',
-    include: ['test/**/*.test.ts'],
-    pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
     teardownTimeout: 30_000,
     reporters: ['default', new CountReporter()],
+    projects: [
+      // Apart from the others, because `npm run check` runs it alone and needs no PostgreSQL for it.
+      { test: { name: 'architecture', pool: 'forks', include: [architectureTest], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'tests',
+          environment: 'node',
+          pool: 'forks',
+          include: ['test/**/*.test.ts'],
+          exclude: [architectureTest],
+          globalSetup: 'test/support/global-setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
   },
 });
