@@ -1,0 +1,50 @@
+import type { Environment } from './read-environment.ts';
+
+/**
+ * Variables of the systems that people come from, and of features that this version does not have. They are
+ * accepted, and a notice says that they do nothing.
+ */
+const ignored: Readonly<Record<string, string>> = {
+  ENABLE_MULTI_USER: 'every installation is multi-user',
+  ENABLE_HTTPS: 'TLS ends at the reverse proxy',
+  ENABLE_METRICS: 'metrics are not in this version',
+  ENABLE_RATE_LIMITING: 'rate limits are not in this version',
+  ENABLE_QUOTAS: 'quotas are not in this version',
+  ENABLE_MULTI_REGION: 'placement by region is not in this version',
+  SMTP_HOST: 'mail is not in this version',
+  STRIPE_SECRET_KEY: 'billing is not in this version',
+  PADDLE_API_KEY: 'billing is not in this version',
+  S3_ENDPOINT: 'file storage is not in this version',
+  BACKUP_SCHEDULE: 'backups are not in this version',
+  WARM_POOL_SIZE: 'warm databases are not in this version',
+  TENANT_SEED_SQL: 'seeding is not in this version',
+};
+
+/** One sentence for each variable that is set and does nothing here. */
+export function foreignVariableNotices(environment: Environment): string[] {
+  return Object.entries(environment).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    if (name.startsWith('EASYPANEL_')) return [`${name} is ignored: it is the hosting panel's own.`];
+    const why = ignored[name];
+    return why === undefined ? [] : [`${name} is ignored: ${why}.`];
+  });
+}
+
+/**
+ * `DATABASE_URL` beside `TENANT_REGISTRY_DB_URL` names the first database server and the source database,
+ * as in registry-based systems that keep both.
+ */
+export function withDatabaseUrlSplit(environment: Environment): Environment {
+  const { DATABASE_URL: url, TENANT_REGISTRY_DB_URL: registryUrl } = environment;
+  if (url === undefined || registryUrl === undefined || !URL.canParse(url)) return environment;
+  const { hostname, port, username, password, pathname } = new URL(url);
+  return {
+    DB_HOST: hostname,
+    DB_PORT: port === '' ? '5432' : port,
+    DB_USER: decodeURIComponent(username),
+    DB_PASS: decodeURIComponent(password),
+    DB_NAME: decodeURIComponent(pathname.slice(1)),
+    ...environment,
+    DATABASE_URL: undefined,
+  };
+}

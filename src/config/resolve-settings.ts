@@ -1,0 +1,119 @@
+import { hkdfSync } from 'node:crypto';
+import type { SettingValues } from './config.ts';
+import { weakness } from './secret-strength.ts';
+
+/** What a process is for; a worker needs secrets that an api process must not have. */
+export type ProcessRole = 'api' | 'worker' | 'all' | 'cli';
+
+export type ConfigProblem = { variable: string; wrong: string; right: string };
+
+type Draft = { values: SettingValues; role: ProcessRole; problems: ConfigProblem[]; notices: string[] };
+
+const howToMakeSecret = 'Make one with: openssl rand -hex 32';
+const longestWaitMs = 25_000;
+
+/** Fills in what follows from other settings, and checks what concerns several of them. */
+export function resolveSettings(draft: Draft) {
+  const { values } = draft;
+  const isProduction = values.NODE_ENV === 'production';
+  checkEmbedded(draft, isProduction);
+  checkWait(draft);
+  const secrets = resolveSecrets(draft, isProduction);
+  return {
+    ...values,
+    ...secrets,
+    GLOBAL_DATABASE_URL: values.GLOBAL_DATABASE_URL ?? '',
+    GLOBAL_DATABASE_MIGRATION_URL: values.GLOBAL_DATABASE_MIGRATION_URL ?? values.GLOBAL_DATABASE_URL ?? '',
+    MIGRATE_ON_START: values.MIGRATE_ON_START ?? !isProduction,
+    POSTGRES_HOST: values.POSTGRES_HOST ?? 'localhost',
+    POSTGRES_PORT: values.POSTGRES_PORT ?? 5432,
+    POSTGRES_ADMIN_USER: values.POSTGRES_ADMIN_USER ?? 'postgres',
+    POSTGRES_SSL: tlsMode(values.POSTGRES_SSL),
+    SOURCE_DATABASE_NAME: values.SOURCE_DATABASE_NAME ?? 'twenty',
+    PUBLIC_URL: values.PUBLIC_URL ?? `http://localhost:${values.PORT}`,
+    ALLOWED_ORIGINS: values.ALLOWED_ORIGINS ?? (isProduction ? [] : ['*']),
+    isProduction,
+  };
+}
+
+function checkEmbedded({ values, problems }: Draft, isProduction: boolean): void {
+  if (values.GLOBAL_DATABASE_URL !== undefined) return;
+  if (isProduction && !values.EMBEDDED_IN_PRODUCTION) {
+    problems.push({
+      variable: 'GLOBAL_DATABASE_URL',
+      wrong: 'is missing in production',
+      right:
+        'Set it to the registry database, or EMBEDDED_IN_PRODUCTION=true to use the embedded PostgreSQL.',
+    });
+  }
+}
+
+function checkWait({ values, problems }: Draft): void {
+  if (values.PROVISIONING_WAIT_MS <= longestWaitMs) return;
+  problems.push({
+    variable: 'PROVISIONING_WAIT_MS',
+    wrong: `is ${values.PROVISIONING_WAIT_MS} ms`,
+    right: `Use at most ${longestWaitMs}: proxies end longer requests.`,
+  });
+}
+
+function resolveSecrets(draft: Draft, isProduction: boolean) {
+  const { values, role, problems } = draft;
+  const isWorker = role === 'worker' || role === 'all';
+  const jwtSecret = values.JWT_SECRET ?? '';
+  if (jwtSecret === '') {
+    problems.push({ variable: 'JWT_SECRET', wrong: 'is missing', right: howToMakeSecret });
+  }
+  judge(draft, { variable: 'JWT_SECRET', value: values.JWT_SECRET, isProduction });
+  judge(draft, { variable: 'JWT_REFRESH_SECRET', value: values.JWT_REFRESH_SECRET, isProduction });
+  judge(draft, { variable: 'SUPER_ADMIN_KEY', value: values.SUPER_ADMIN_KEY, isProduction });
+  const keyFor = (variable: 'MASTER_ENCRYPTION_KEY' | 'WORKER_SECRET_KEY') =>
+    resolveKey(draft, { variable, jwtSecret, isProduction });
+  return {
+    JWT_SECRET: jwtSecret,
+    JWT_REFRESH_SECRET: values.JWT_REFRESH_SECRET ?? derive(jwtSecret, 'refresh tokens'),
+    MASTER_ENCRYPTION_KEY: keyFor('MASTER_ENCRYPTION_KEY'),
+    WORKER_SECRET_KEY:
+      isWorker || values.WORKER_SECRET_KEY !== undefined ? keyFor('WORKER_SECRET_KEY') : undefined,
+  };
+}
+
+type KeyRequest = {
+  variable: 'MASTER_ENCRYPTION_KEY' | 'WORKER_SECRET_KEY';
+  jwtSecret: string;
+  isProduction: boolean;
+};
+
+function resolveKey(draft: Draft, { variable, jwtSecret, isProduction }: KeyRequest): string {
+  const value = draft.values[variable];
+  judge(draft, { variable, value, isProduction });
+  if (value !== undefined) return value;
+  if (isProduction) {
+    draft.problems.push({ variable, wrong: 'is missing in production', right: howToMakeSecret });
+  } else {
+    draft.notices.push(
+      `${variable} is derived from JWT_SECRET, which is for development only. ${howToMakeSecret}`,
+    );
+  }
+  return derive(jwtSecret, variable);
+}
+
+type Judged = { variable: string; value: string | undefined; isProduction: boolean };
+
+function judge({ problems, notices }: Draft, { variable, value, isProduction }: Judged): void {
+  const why = value === undefined ? null : weakness(value);
+  if (why === null) return;
+  if (isProduction) problems.push({ variable, wrong: why, right: howToMakeSecret });
+  else notices.push(`${variable} ${why}; production refuses it. ${howToMakeSecret}`);
+}
+
+/** HKDF-SHA-256 (RFC 5869); the same secret gives unrelated keys for unrelated purposes. */
+function derive(secret: string, purpose: string): string {
+  return Buffer.from(hkdfSync('sha256', secret, 'tenant-manager', purpose, 32)).toString('hex');
+}
+
+function tlsMode(value: SettingValues['POSTGRES_SSL']): 'disable' | 'require' | 'verify-full' {
+  if (value === 'true') return 'require';
+  if (value === 'false') return 'disable';
+  return value;
+}

@@ -1,0 +1,57 @@
+import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kysely';
+import pg from 'pg';
+import type { DB } from './tables.generated.ts';
+
+/** How to reach the registry. Direct, never through a pooler: LISTEN and session locks are used. */
+export type RegistryLogin = {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly ssl: false | { rejectUnauthorized: boolean };
+};
+
+export type RegistryOptions = {
+  login: RegistryLogin;
+  applicationName: string;
+  poolMax: number;
+  /** How long a caller waits for a connection before an error. */
+  poolTimeoutMs: number;
+  /** Called when an idle connection breaks; the pool replaces it. */
+  onConnectionError: (error: Error) => void;
+};
+
+export type RegistryDatabase = Kysely<DB>;
+export type RegistryTransaction = Transaction<DB>;
+/** A repository works the same on the pool and within a transaction. */
+export type RegistryExecutor = RegistryDatabase | RegistryTransaction;
+
+const int8 = 20;
+
+/** Opens the one registry pool of a process. Close it with `destroy()`. */
+export function openRegistry({
+  login,
+  applicationName,
+  poolMax,
+  poolTimeoutMs,
+  onConnectionError,
+}: RegistryOptions): RegistryDatabase {
+  const pool = new pg.Pool({
+    ...login,
+    max: poolMax,
+    connectionTimeoutMillis: poolTimeoutMs,
+    application_name: applicationName,
+    keepAlive: true,
+    types: { getTypeParser: parserWithNumbers },
+  });
+  pool.on('error', onConnectionError);
+  return new Kysely<DB>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
+  });
+}
+
+/** bigint as number: ids and byte counts stay far below 2^53. */
+const parserWithNumbers: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
+  oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');

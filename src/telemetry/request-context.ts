@@ -1,0 +1,19 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** What every log line of a request or job carries. */
+export type RequestContext = { readonly requestId: string; readonly tenantId?: string };
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+export function runInContext<T>(context: RequestContext, work: () => T): T {
+  return storage.run(context, work);
+}
+
+/** The context from here to the end of this request or job, for hooks that cannot wrap a function. */
+export function enterContext(context: RequestContext): void {
+  storage.enterWith(context);
+}
+
+export function currentContext(): RequestContext | undefined {
+  return storage.getStore();
+}
