@@ -1,0 +1,3 @@
+import { prepare, runScript } from './prepare.mjs';
+
+await runScript(() => prepare({ build: 'always' }));
