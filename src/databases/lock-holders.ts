@@ -1,0 +1,19 @@
+import { advisoryKey, type ServerSession } from './server-session.ts';
+
+/**
+ * Ends every other session that holds the platform's lock named `key`. For the one who has become the owner
+ * of the locked thing in the registry, when the former owner hangs and would hold the lock for ever.
+ * @returns how many were ended.
+ */
+export async function endLockHolders(session: ServerSession, key: string): Promise<number> {
+  const ended = await session.rows(
+    `SELECT pg_terminate_backend(pid)
+       FROM pg_locks
+      WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND ((classid::bigint << 32) | objid::bigint) = $1::bigint
+        AND pid <> pg_backend_pid()`,
+    [advisoryKey(key)],
+  );
+  return ended.length;
+}

@@ -1,0 +1,237 @@
+import { type Insertable, type RawBuilder, type Selectable, sql, type Updateable } from 'kysely';
+import { publish } from '../messages.ts';
+import type { RegistryExecutor } from '../registry-database.ts';
+import type { ProvisioningRuns, ProvisioningSteps, StepStatus } from '../tables.generated.ts';
+
+export type ProvisioningRun = Selectable<ProvisioningRuns>;
+export type ProvisioningStep = Selectable<ProvisioningSteps>;
+
+const open = ['pending', 'processing'] as const;
+
+export async function insertRun(
+  executor: RegistryExecutor,
+  run: Insertable<ProvisioningRuns>,
+): Promise<void> {
+  await executor.insertInto('provisioningRuns').values(run).execute();
+}
+
+export async function findRun(executor: RegistryExecutor, id: string): Promise<ProvisioningRun | undefined> {
+  return executor.selectFrom('provisioningRuns').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export async function latestRun(
+  executor: RegistryExecutor,
+  tenantId: string,
+): Promise<ProvisioningRun | undefined> {
+  return executor
+    .selectFrom('provisioningRuns')
+    .selectAll()
+    .where('tenantId', '=', tenantId)
+    .orderBy('generation', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+export async function listSteps(executor: RegistryExecutor, runId: string): Promise<ProvisioningStep[]> {
+  return executor
+    .selectFrom('provisioningSteps')
+    .selectAll()
+    .where('runId', '=', runId)
+    .orderBy('position')
+    .execute();
+}
+
+/** How many runs wait or are under way; stops counting at `limit`. */
+export async function countOpenRuns(executor: RegistryExecutor, limit: number): Promise<number> {
+  const rows = await executor
+    .selectFrom('provisioningRuns')
+    .select('id')
+    .where('status', 'in', open)
+    .limit(limit)
+    .execute();
+  return rows.length;
+}
+
+export type Claim = { tenantId: string; generation: number; owner: string; staleAfterMs: number };
+
+/**
+ * Makes `owner` the one who works on the run, if it is due and nobody is alive on it.
+ * @returns undefined when it is done, not due, or another's.
+ */
+export async function claimRun(
+  executor: RegistryExecutor,
+  claim: Claim,
+): Promise<ProvisioningRun | undefined> {
+  return executor
+    .updateTable('provisioningRuns')
+    .set(({ eb, fn }) => ({
+      owner: claim.owner,
+      status: 'processing' as const,
+      heartbeatAt: sql<Date>`now()`,
+      startedAt: fn.coalesce('startedAt', sql<Date>`now()`),
+      attempts: eb('attempts', '+', 1),
+    }))
+    .where('tenantId', '=', claim.tenantId)
+    .where('generation', '=', claim.generation)
+    .where('status', 'in', open)
+    .where('notBefore', '<=', sql<Date>`now()`)
+    .where(({ or, eb }) => or([eb('owner', 'is', null), eb('heartbeatAt', '<', ago(claim.staleAfterMs))]))
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** The work on a run that `owner` still has; everything here changes nothing when it has been taken over. */
+export type OwnedRun = { id: string; tenantId: string; owner: string };
+
+/** @returns false when the run is another's by now. */
+export async function beat(executor: RegistryExecutor, run: OwnedRun): Promise<boolean> {
+  return changed(executor, run, { heartbeatAt: sql<Date>`now()` });
+}
+
+export type StepRecord = {
+  position: number;
+  name: string;
+  status: StepStatus;
+  progress: number;
+  errorCode?: string;
+};
+
+/** Records a step and tells those who watch. @returns false when the run is another's by now. */
+export async function recordStep(
+  executor: RegistryExecutor,
+  run: OwnedRun,
+  step: StepRecord,
+): Promise<boolean> {
+  const isOwned = await changed(executor, run, {
+    currentStep: step.name,
+    progress: step.progress,
+    heartbeatAt: sql<Date>`now()`,
+  });
+  if (!isOwned) return false;
+  const finishedAt = step.status === 'running' ? null : sql<Date>`now()`;
+  await executor
+    .insertInto('provisioningSteps')
+    .values({ runId: run.id, position: step.position, name: step.name, status: step.status, finishedAt })
+    .onConflict((conflict) =>
+      conflict.columns(['runId', 'position']).doUpdateSet(({ ref, eb }) => ({
+        status: step.status,
+        finishedAt,
+        errorCode: step.errorCode ?? null,
+        attempts:
+          step.status === 'running'
+            ? eb(ref('provisioningSteps.attempts'), '+', 1)
+            : ref('provisioningSteps.attempts'),
+      })),
+    )
+    .execute();
+  await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
+  return true;
+}
+
+export type RunEnd =
+  | { status: 'completed' }
+  | { status: 'failed' | 'cancelled'; errorCode: string; errorDetail: string; needsAttention: boolean };
+
+/** @returns false when the run is another's by now. */
+export async function finishRun(executor: RegistryExecutor, run: OwnedRun, end: RunEnd): Promise<boolean> {
+  const isOwned = await changed(executor, run, {
+    status: end.status,
+    owner: null,
+    finishedAt: sql<Date>`now()`,
+    ...(end.status === 'completed'
+      ? { progress: 100, errorCode: null, errorDetail: null, needsAttention: false }
+      : { errorCode: end.errorCode, errorDetail: end.errorDetail, needsAttention: end.needsAttention }),
+  });
+  if (isOwned) await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
+  return isOwned;
+}
+
+export type Pause = { delayMs: number; errorCode: string; errorDetail: string };
+
+/** Lets go of a run that is tried again later. @returns false when it is another's by now. */
+export async function pauseRun(executor: RegistryExecutor, run: OwnedRun, pause: Pause): Promise<boolean> {
+  const isOwned = await changed(executor, run, {
+    owner: null,
+    notBefore: sql<Date>`now() + ${pause.delayMs} * interval '1 millisecond'`,
+    errorCode: pause.errorCode,
+    errorDetail: pause.errorDetail,
+  });
+  if (isOwned) await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
+  return isOwned;
+}
+
+export type Ring = { tenantId: string; generation: number; ring: number };
+
+/**
+ * Takes the next ring number of one run.
+ * @returns undefined when there is nothing left to ring for.
+ */
+export async function nextRing(
+  executor: RegistryExecutor,
+  tenantId: string,
+  generation: number,
+): Promise<Ring | undefined> {
+  return executor
+    .updateTable('provisioningRuns')
+    .set(({ eb }) => ({ rings: eb('rings', '+', 1), rungAt: sql<Date>`now()` }))
+    .where('tenantId', '=', tenantId)
+    .where('generation', '=', generation)
+    .where('status', 'in', open)
+    .returning(['tenantId', 'generation', 'rings as ring'])
+    .executeTakeFirst();
+}
+
+/**
+ * The sweeper's look: due runs on which nobody is alive and for which nobody rang lately.
+ * Marked as rung in the same statement, so that two sweepers do not both ring.
+ */
+export async function takeForgottenRuns(
+  executor: RegistryExecutor,
+  look: { staleAfterMs: number; limit: number },
+): Promise<Ring[]> {
+  return executor
+    .updateTable('provisioningRuns')
+    .set(({ eb }) => ({ rings: eb('rings', '+', 1), rungAt: sql<Date>`now()` }))
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('provisioningRuns')
+        .select('id')
+        .where('status', 'in', open)
+        .where('notBefore', '<=', sql<Date>`now()`)
+        .where(({ or, eb }) =>
+          or([
+            eb('heartbeatAt', 'is', null),
+            eb('owner', 'is', null),
+            eb('heartbeatAt', '<', ago(look.staleAfterMs)),
+          ]),
+        )
+        .where(({ or, eb, fn, ref }) =>
+          or([
+            eb(fn.coalesce('rungAt', 'createdAt'), '<', ago(look.staleAfterMs)),
+            eb('rungAt', '<', ref('notBefore')),
+          ]),
+        )
+        .orderBy('notBefore')
+        .limit(look.limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning(['tenantId', 'generation', 'rings as ring'])
+    .execute();
+}
+
+const ago = (ms: number) => sql<Date>`now() - ${ms} * interval '1 millisecond'`;
+
+type RunChange = {
+  [Column in keyof Updateable<ProvisioningRuns>]: Updateable<ProvisioningRuns>[Column] | RawBuilder<Date>;
+};
+
+async function changed(executor: RegistryExecutor, run: OwnedRun, change: RunChange): Promise<boolean> {
+  const { numUpdatedRows } = await executor
+    .updateTable('provisioningRuns')
+    .set(change as Updateable<ProvisioningRuns>)
+    .where('id', '=', run.id)
+    .where('owner', '=', run.owner)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}

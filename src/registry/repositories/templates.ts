@@ -1,0 +1,111 @@
+import { type Insertable, type Selectable, sql } from 'kysely';
+import { v7 as uuidv7 } from 'uuid';
+import type { RegistryExecutor } from '../registry-database.ts';
+import type { TemplateCopies, Templates } from '../tables.generated.ts';
+
+export type Template = Selectable<Templates>;
+export type TemplateCopy = Selectable<TemplateCopies>;
+export type TemplateSource = { key: string; sourceDatabase: string; dataTables: readonly string[] };
+
+/** Makes the template of that key known with this source. */
+export async function upsertTemplate(executor: RegistryExecutor, source: TemplateSource): Promise<Template> {
+  const { key, sourceDatabase, dataTables } = source;
+  return executor
+    .insertInto('templates')
+    .values({ id: uuidv7(), key, sourceDatabase, dataTables: [...dataTables] })
+    .onConflict((conflict) =>
+      conflict.column('key').doUpdateSet({ sourceDatabase, dataTables: [...dataTables] }),
+    )
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+export async function findTemplate(executor: RegistryExecutor, key: string): Promise<Template | undefined> {
+  return executor.selectFrom('templates').selectAll().where('key', '=', key).executeTakeFirst();
+}
+
+export type CopyPlace = { templateId: string; serverId: string };
+
+/** The newest finished copy, with the fingerprint that its source had. */
+export async function newestCopy(executor: RegistryExecutor, place: CopyPlace) {
+  return executor
+    .selectFrom('templateCopies as copy')
+    .innerJoin('templateVersions as version', 'version.id', 'copy.templateVersionId')
+    .selectAll('copy')
+    .select(['version.sourceFingerprint', 'version.notCarried'])
+    .where('copy.templateId', '=', place.templateId)
+    .where('copy.serverId', '=', place.serverId)
+    .where('copy.status', '=', 'ready')
+    .orderBy('copy.builtAt', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+export async function findCopy(executor: RegistryExecutor, id: string): Promise<TemplateCopy | undefined> {
+  return executor.selectFrom('templateCopies').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Copies whose build never ended: the builder died, or is at it under the template's lock. */
+export async function listUnfinishedCopies(
+  executor: RegistryExecutor,
+  place: CopyPlace,
+): Promise<TemplateCopy[]> {
+  return executor
+    .selectFrom('templateCopies')
+    .selectAll()
+    .where('templateId', '=', place.templateId)
+    .where('serverId', '=', place.serverId)
+    .where('status', '=', 'building')
+    .execute();
+}
+
+export async function insertCopy(
+  executor: RegistryExecutor,
+  copy: Insertable<TemplateCopies>,
+): Promise<TemplateCopy> {
+  return executor.insertInto('templateCopies').values(copy).returningAll().executeTakeFirstOrThrow();
+}
+
+export async function deleteCopy(executor: RegistryExecutor, id: string): Promise<void> {
+  await executor.deleteFrom('templateCopies').where('id', '=', id).execute();
+}
+
+export type BuiltCopy = {
+  id: string;
+  templateId: string;
+  sourceFingerprint: string;
+  notCarried: unknown;
+  fingerprint: unknown;
+  sizeBytes: number;
+};
+
+/** Marks a copy as ready, under a version that is new when its source was never seen like this. */
+export async function finishCopy(executor: RegistryExecutor, built: BuiltCopy): Promise<TemplateCopy> {
+  const { id: versionId } = await executor
+    .insertInto('templateVersions')
+    .values({
+      id: uuidv7(),
+      templateId: built.templateId,
+      sourceFingerprint: built.sourceFingerprint,
+      notCarried: JSON.stringify(built.notCarried),
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['templateId', 'sourceFingerprint'])
+        .doUpdateSet({ notCarried: JSON.stringify(built.notCarried) }),
+    )
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return executor
+    .updateTable('templateCopies')
+    .set({
+      templateVersionId: versionId,
+      status: 'ready',
+      fingerprint: JSON.stringify(built.fingerprint),
+      sizeBytes: built.sizeBytes,
+      builtAt: sql<Date>`now()`,
+    })
+    .where('id', '=', built.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
