@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isConcurrentUpdate } from './sql-state.ts';
 
-const ATTEMPTS = 5;
+/** Enough for 16 sessions at one row: at least one of them wins in every round. */
+const ATTEMPTS = 8;
 const FIRST_PAUSE_MS = 10;
 
 /**

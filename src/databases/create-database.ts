@@ -1,0 +1,58 @@
+import { errors } from '../errors/catalogue.ts';
+import { type DatabaseState, readDatabase } from './database-state.ts';
+import { quoteIdentifier } from './quote.ts';
+import type { ServerSession } from './server-session.ts';
+import { isAlreadyDone } from './sql-state.ts';
+
+export type Creation = {
+  readonly database: string;
+  readonly template: string;
+  /** `wal_log` unless the template is larger than about 1 GB; ignored by servers before 15. */
+  readonly strategy?: 'wal_log' | 'file_copy';
+};
+
+/** `closed`: a crash left it between creation and sealing. `sealed`: there is nothing to do. */
+export type CreationOutcome = 'created' | 'closed' | 'sealed';
+
+/**
+ * Clones the template into a database that nobody can connect to until `sealDatabase` opens it: every clone
+ * begins with CONNECT for PUBLIC, whatever its template allows. Takes over what a crash left. The caller holds
+ * the lock named after the database on this same session, so that whoever undoes this waits for the server.
+ */
+export async function createClosedDatabase(
+  session: ServerSession,
+  creation: Creation,
+): Promise<CreationOutcome> {
+  const found = await readDatabase(session, creation.database);
+  if (found !== undefined && !found.isInvalid) return resume(found);
+  if (found?.isInvalid) await session.run(`DROP DATABASE ${quoteIdentifier(creation.database)}`);
+  try {
+    await session.run(cloneStatement(session, creation));
+    return 'created';
+  } catch (error) {
+    if (!isAlreadyDone(error)) throw error;
+    const made = await readDatabase(session, creation.database);
+    if (made === undefined) throw error;
+    return resume(made);
+  }
+}
+
+/** ALLOW_CONNECTIONS false in the statement itself: as a second statement it would leave a gap to slip through. */
+function cloneStatement(session: ServerSession, { database, template, strategy = 'wal_log' }: Creation) {
+  const names = `${quoteIdentifier(database)} TEMPLATE ${quoteIdentifier(template)}`;
+  const how = session.features.hasCreateStrategy ? ` STRATEGY ${strategy}` : '';
+  return `CREATE DATABASE ${names} ALLOW_CONNECTIONS false${how}`;
+}
+
+function resume(found: DatabaseState): CreationOutcome {
+  if (found.isTemplate || found.isOfSystem) {
+    throw errors.verificationFailed(`"${found.name}" exists and is no tenant's database`);
+  }
+  if (!found.allowsConnections) return 'closed';
+  if (found.isOpenToPublic) {
+    throw errors.verificationFailed(
+      `"${found.name}" exists and every login of the server may enter it, so that the platform did not make it`,
+    );
+  }
+  return 'sealed';
+}
