@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { closingLine, type TestCounts } from '../test/support/count-reporter.ts';
 import { ensureTestTools } from './test-tools.ts';
@@ -23,17 +22,12 @@ async function runTests(vitestArgs: readonly string[]): Promise<TestCounts> {
 }
 
 async function runVitest(args: readonly string[]): Promise<TestCounts> {
-  const folder = mkdtempSync(join(tmpdir(), 'tenant-manager-counts-'));
-  const file = join(folder, 'counts.json');
-  try {
-    const vitest = join('node_modules', 'vitest', 'vitest.mjs');
-    const code = await run(process.execPath, [vitest, 'run', ...args], { TEST_COUNTS_FILE: file });
-    const counts = readCounts(file);
-    if (code !== 0 && counts.failed === 0) return { ...counts, failed: 1 };
-    return counts;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const file = join('dist', `.test-counts-${process.pid}.json`);
+  const vitest = join('node_modules', 'vitest', 'vitest.mjs');
+  const code = await run(process.execPath, [vitest, 'run', ...args], { TEST_COUNTS_FILE: file });
+  const counts = readCounts(file);
+  rmSync(file, { force: true });
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
 
 /** No file means that vitest ended before it could report. */
@@ -45,29 +39,25 @@ function readCounts(file: string): TestCounts {
   }
 }
 
-/** The exit code; 1 after a signal, and for everything that would have followed one. */
+/** The exit code; 1 after a signal. */
 function run(program: string, args: readonly string[], env: Record<string, string> = {}): Promise<number> {
-  if (stopped) return Promise.resolve(1);
   return new Promise((resolve) => {
-    child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+    const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+    const end = () => {
+      child.kill('SIGTERM');
+      process.exit(1);
+    };
+    process.once('SIGTERM', end);
     child.on('error', (error) => {
       console.error(`${program} could not be started: ${error.message}`);
       resolve(1);
     });
-    child.on('exit', (code) => resolve(code ?? 1));
+    child.on('exit', (code) => {
+      process.off('SIGTERM', end);
+      resolve(code ?? 1);
+    });
   });
 }
-
-let stopped = false;
-let child: ChildProcess | undefined;
-// Ctrl-C reaches the child by itself, and a second one would keep vitest from stopping its servers.
-process.on('SIGINT', () => {
-  stopped = true;
-});
-process.on('SIGTERM', () => {
-  stopped = true;
-  child?.kill('SIGTERM');
-});
 
 const counts = await runTests(process.argv.slice(2));
 console.log(closingLine(counts));

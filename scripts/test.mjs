@@ -18,8 +18,6 @@ function runTests(args) {
   return new Promise((resolve, reject) => {
     const script = ['--import', 'tsx', 'scripts/run-tests.ts'];
     const child = spawn(process.execPath, [...script, ...args], { cwd: projectRoot, stdio: 'inherit' });
-    // Ctrl-C reaches the child by itself; both wait until the servers of the tests are stopped.
-    process.on('SIGINT', () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));
     child.on('error', reject);
     child.on('exit', (code) => resolve(code ?? 1));

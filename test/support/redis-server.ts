@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findRedisServer, type RedisProgram } from '../../scripts/test-tools.ts';
 import { findFreePort } from '../../src/embedded/free-port.ts';
+import { endWithProcess } from './end-with-process.ts';
 
 const startDeadlineMs = 20_000;
+const pidFileName = 'redis.pid';
 
 export type TestRedisOptions = {
   /** `noeviction` by default, which the queue insists on. */
@@ -27,6 +29,7 @@ export async function startTestRedis(options: TestRedisOptions = {}) {
     launchRedis(program, [...serverArguments(options, folder), '--port', `${port}`]);
   const { port, ...started } = await launchOnFreePort(launch);
   let server = started.server;
+  endWithProcess({ pidFile: join(folder, pidFileName), signal: 'KILL', folder });
   const signal = (name: NodeJS.Signals) => endOrSignal(server, name);
   return {
     port,
@@ -52,7 +55,18 @@ export async function startTestRedis(options: TestRedisOptions = {}) {
 function serverArguments(options: TestRedisOptions, folder: string): string[] {
   const { maxmemoryPolicy = 'noeviction', maxmemory = '0', password } = options;
   const memory = ['--maxmemory-policy', maxmemoryPolicy, '--maxmemory', maxmemory];
-  const place = ['--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
+  const place = [
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--pidfile',
+    join(folder, pidFileName),
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ];
   return [...place, ...memory, ...(password ? ['--requirepass', password] : [])];
 }
 
@@ -76,10 +90,6 @@ async function launchOnFreePort(launch: (port: number) => Promise<Launch>) {
 /** Resolves when Redis says that it takes connections, or without a server when it has ended before. */
 async function launchRedis({ file, argv0 }: RedisProgram, args: readonly string[]): Promise<Launch> {
   const server = spawn(file, args, { argv0, stdio: ['ignore', 'pipe', 'pipe'] });
-  // A worker of the test run that ends without its afterAll takes its servers along.
-  const killOnExit = () => server.kill('SIGKILL');
-  process.once('exit', killOnExit);
-  server.once('exit', () => process.off('exit', killOnExit));
   let output = '';
   const ready = new Promise<boolean>((resolve) => {
     const deadline = setTimeout(resolve, startDeadlineMs, false);
