@@ -21,6 +21,10 @@ export const systemErrors = {
     (pending: number) => `The registry lacks ${pending} migration(s). Run: npm run migrate:global`,
     { retryAfterSeconds: 30 },
   ),
+  queueUnavailable: defineError(
+    ['queue_unavailable', 503, 'Queue unavailable'],
+    () => 'The queue does not answer.',
+  ),
   shuttingDown: defineError(['shutting_down', 503, 'Shutting down'], () => 'This process is about to end.'),
   wrongEncryptionKey: defineError(
     ['wrong_encryption_key', 500, 'Wrong encryption key'],

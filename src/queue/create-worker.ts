@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import type { Logger } from '../telemetry/logger.ts';
+import type { BackendLink } from './backend-link.ts';
+import { jobs, type RunProvisioningPayload } from './jobs.ts';
+import { createOutageLog } from './outage-log.ts';
+import { PatientWorker } from './patient-worker.ts';
+import { keyPrefix, linkTo, type QueueBackend } from './queue-backend.ts';
+
+export type QueueWorkerOptions = {
+  backend: QueueBackend;
+  /** Jobs at once in this process. */
+  concurrency: number;
+  /** `signal` is aborted when the job's lock is lost, so that another worker may have the job too, and at close. */
+  handle: (payload: RunProvisioningPayload, context: { jobId: string; signal: AbortSignal }) => Promise<void>;
+  log: Logger;
+};
+
+const jobName = 'run-provisioning';
+
+/**
+ * A killed worker's job is somebody else's after at most lock + 2 intervals = 12 s; with BullMQ's defaults it
+ * took 62 s. The count of stalls must never end a job: how often a run is tried is counted in the registry.
+ */
+const stallSettings = { lockDuration: 8_000, stalledInterval: 2_000, maxStalledCount: 10 };
+/** Kept for whoever looks into the queue; the registry knows more. */
+const retention = {
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 86_400, count: 1_000 },
+};
+const retryMs = 500;
+/** What is left after the grace: time for handlers to notice the signal. */
+const abortGraceMs = 1_000;
+
+/** The receiving end. It starts by itself once the backend answers, and comes back when the backend does. */
+export function createQueueWorker({ backend, concurrency, handle, log }: QueueWorkerOptions) {
+  const outage = createOutageLog({ what: 'The queue', log });
+  const closing = new AbortController();
+  const link = linkTo(backend, { role: 'worker', onError: report });
+  let worker: PatientWorker | undefined;
+
+  function report(error: Error): void {
+    if (closing.signal.aborted || /could not renew lock/.test(error.message)) return;
+    if (/Missing lock|Lock mismatch/.test(error.message)) log.warn({ err: error }, 'A job was taken over');
+    else outage.failed(error);
+  }
+
+  /** What a handler throws may name anything, and what BullMQ stores can be read by others: it gets no word. */
+  async function process(job: Job, _token?: string, signal?: AbortSignal): Promise<void> {
+    const jobId = job.id ?? 'unknown';
+    try {
+      const payload = jobs[jobName].payload.parse(job.data);
+      await handle(payload, { jobId, signal: signal ?? closing.signal });
+    } catch (error) {
+      log.error({ err: error, job_id: jobId }, 'A job failed');
+      throw new Error('failed; the log says why');
+    }
+  }
+
+  function build(): PatientWorker {
+    const built = new PatientWorker(jobName, process, workerOptions(link, concurrency), link.factory);
+    built.onFetched = outage.recovered;
+    built.on('error', report);
+    built.on('stalled', (jobId) => log.warn({ job_id: jobId }, 'A job came back from a worker that is gone'));
+    built.on('lockRenewalFailed', (jobIds) => {
+      log.warn({ job_ids: jobIds }, 'The lock of jobs is lost; they are given up here');
+      for (const jobId of jobIds) built.cancelJob(jobId, 'lock lost');
+    });
+    return built;
+  }
+
+  /** BullMQ keeps a failed first connection for ever, so each try gets a new worker. */
+  async function start(): Promise<void> {
+    while (!closing.signal.aborted) {
+      const candidate = await link.check().then(build).catch(report);
+      const isReady = await candidate?.waitUntilReady().then(() => true, report);
+      if (candidate && isReady && !closing.signal.aborted) {
+        worker = candidate;
+        candidate.run().catch(report);
+        return;
+      }
+      await candidate?.close(true);
+      await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => undefined);
+    }
+  }
+
+  const started = start();
+
+  return {
+    /** Takes no more jobs and waits for those that run; what still runs after the grace is told to stop. */
+    async close(graceMs: number): Promise<void> {
+      closing.abort();
+      await started;
+      await closeWithin(worker, graceMs);
+      await link.close();
+    },
+  };
+}
+
+export type QueueWorker = ReturnType<typeof createQueueWorker>;
+
+function workerOptions(link: BackendLink, concurrency: number) {
+  return {
+    connection: link.connection,
+    prefix: keyPrefix,
+    autorun: false,
+    concurrency,
+    runRetryDelay: retryMs,
+    ...stallSettings,
+    ...retention,
+  };
+}
+
+/** A job that outlasts both graces is left as it is: its lock ends, and another worker gets it. */
+async function closeWithin(worker: PatientWorker | undefined, graceMs: number): Promise<void> {
+  if (worker === undefined) return;
+  const closed = worker.close().then(() => true);
+  if (await Promise.race([closed, sleep(graceMs, false)])) return;
+  worker.cancelAllJobs('shutting down');
+  if (await Promise.race([closed, sleep(abortGraceMs, false)])) return;
+  await worker.getBackend().close(true);
+}
