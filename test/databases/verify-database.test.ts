@@ -1,0 +1,138 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Fingerprint } from '../../src/databases/database-server.ts';
+import { repairRolePassword } from '../../src/databases/tenant-roles.ts';
+import { verifyTenantDatabase } from '../../src/databases/verify-database.ts';
+import { failOnLeaks } from '../support/leaks.ts';
+import {
+  anyFingerprint,
+  neutral,
+  startTenantServer,
+  type Tenant,
+  type TenantServer,
+} from './tenant-server.ts';
+
+failOnLeaks();
+
+let on: TenantServer;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  on = await startTenantServer();
+});
+beforeEach(async () => {
+  tenant = await on.makeTenant(on.session);
+});
+afterEach(() => on.endLogins());
+afterAll(() => on.stop());
+
+function verify(found: Fingerprint = anyFingerprint) {
+  return verifyTenantDatabase({
+    session: on.session,
+    address: on.server,
+    names: tenant.names,
+    neutral,
+    passwords: tenant.passwords,
+    expected: anyFingerprint,
+    inspect: async (client) => {
+      const { rows } = await client.query('SELECT session_user, current_database() AS database');
+      expect(rows).toEqual([{ session_user: tenant.names.migratorRole, database: tenant.names.database }]);
+      return found;
+    },
+  });
+}
+
+async function expectFault(part: string, found?: Fingerprint): Promise<void> {
+  await expect(verify(found)).rejects.toMatchObject({
+    code: 'verification_failed',
+    message: expect.stringContaining(part),
+  });
+}
+
+it('finds nothing wrong with a new tenant', async () => {
+  expect(await verify()).toEqual({ outcome: 'verified' });
+});
+
+it('names the roles whose password was changed, so that they can be repaired', async () => {
+  const { migratorRole, applicationRole } = tenant.names;
+  const client = await on.logIn(applicationRole, tenant.passwords.application, tenant.names.database);
+  await client.query("ALTER ROLE CURRENT_USER PASSWORD 'mine'");
+  expect(await verify()).toEqual({ outcome: 'passwordRefused', roles: [applicationRole] });
+  await on.session.run(`ALTER ROLE ${migratorRole} PASSWORD 'theirs'`);
+  expect(await verify()).toEqual({ outcome: 'passwordRefused', roles: [migratorRole, applicationRole] });
+  await repairRolePassword(on.session, applicationRole, tenant.verifiers.application);
+  await repairRolePassword(on.session, migratorRole, tenant.verifiers.migrator);
+  expect(await verify()).toEqual({ outcome: 'verified' });
+});
+
+it.each(['structure', 'privileges', 'carriedRows'] as const)(
+  'names a differing digest: %s',
+  async (digest) => {
+    const words = { structure: 'structure', privileges: 'privileges', carriedRows: 'carried rows' };
+    await expectFault(words[digest], { ...anyFingerprint, [digest]: 'other' });
+  },
+);
+
+const spoilers: [string, (tenant: Tenant) => Promise<unknown>][] = [
+  ['PUBLIC', ({ names }) => on.session.run(`GRANT CONNECT ON DATABASE ${names.database} TO PUBLIC`)],
+  [
+    'allows no connections',
+    ({ names }) => on.session.run(`ALTER DATABASE ${names.database} ALLOW_CONNECTIONS false`),
+  ],
+  [
+    'belongs to',
+    ({ names }) => on.session.run(`ALTER DATABASE ${names.database} OWNER TO ${names.migratorRole}`),
+  ],
+  ['does not exist', ({ names }) => on.session.run(`DROP DATABASE ${names.database}`)],
+  [
+    'marked as a template',
+    ({ names }) => on.session.run(`ALTER DATABASE ${names.database} IS_TEMPLATE true`),
+  ],
+  [
+    'may not create schemas',
+    ({ names }) => on.session.run(`REVOKE CREATE ON DATABASE ${names.database} FROM ${neutral.owner}`),
+  ],
+  ['the migrator acts as', ({ names }) => on.session.run(`ALTER ROLE ${names.migratorRole} RESET role`)],
+  [
+    'rights on the whole server',
+    ({ names }) => on.session.run(`ALTER ROLE ${names.applicationRole} CREATEDB`),
+  ],
+  [
+    'member of the neutral owner',
+    ({ names }) => on.session.run(`GRANT ${neutral.owner} TO ${names.applicationRole}`),
+  ],
+  [
+    'does not use the neutral role',
+    ({ names }) => on.session.run(`ALTER ROLE ${names.applicationRole} NOINHERIT`),
+  ],
+  [
+    'may create in: public',
+    ({ names }) => on.asSuperuser(names.database, `GRANT CREATE ON SCHEMA public TO ${neutral.application}`),
+  ],
+  [
+    'may create schemas',
+    ({ names }) => on.session.run(`GRANT CREATE ON DATABASE ${names.database} TO ${names.applicationRole}`),
+  ],
+  ['is refused', ({ names }) => on.session.run(`ALTER ROLE ${names.applicationRole} NOLOGIN`)],
+  [
+    'permission denied for database',
+    ({ names }) => on.session.run(`REVOKE CONNECT ON DATABASE ${names.database} FROM ${names.migratorRole}`),
+  ],
+];
+
+it.each(spoilers)('notices: %s', async (part, spoil) => {
+  await spoil(tenant);
+  await expectFault(part);
+});
+
+it('says that the server is gone when it is', async () => {
+  const unreachable = verifyTenantDatabase({
+    session: on.session,
+    address: { ...on.server, port: 1 },
+    names: tenant.names,
+    neutral,
+    passwords: tenant.passwords,
+    expected: anyFingerprint,
+    inspect: async () => anyFingerprint,
+  });
+  await expect(unreachable).rejects.toMatchObject({ code: 'database_server_unreachable' });
+});
