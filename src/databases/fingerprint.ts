@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import type { Fingerprint, NeutralRoles } from './database-server.ts';
+import { resolveDataTables, rowDigestQuery, SEQUENCE_POSITIONS } from './fingerprint-carried-rows.ts';
+import { catalogQueries } from './fingerprint-catalogs.ts';
+import { readContext, STABLE_OUTPUT } from './fingerprint-context.ts';
+import { privilegeQueries } from './fingerprint-privileges.ts';
+import { relationQueries } from './fingerprint-relations.ts';
+import { typeQueries } from './fingerprint-types.ts';
+
+/** One fact about a database: that this object exists, and how it is defined. */
+export type FingerprintRow = {
+  readonly part: keyof Fingerprint;
+  readonly kind: string;
+  readonly identity: string;
+  readonly definition: string | null;
+};
+
+export type FingerprintSubject = {
+  readonly neutral: NeutralRoles;
+  /** Tables whose rows tenants get, as `schema.table`. */
+  readonly dataTables: readonly string[];
+};
+
+/**
+ * Takes the fingerprint of the database that the client is connected to, the same for whoever looks and in
+ * whatever database of the same template. The client must not be within a transaction.
+ */
+export async function fingerprintDatabase(
+  client: pg.Client,
+  subject: FingerprintSubject,
+): Promise<Fingerprint> {
+  return digestRows(await fingerprintRows(client, subject));
+}
+
+/** What the fingerprint is the digest of: to say what differs (`describeFingerprintDifference`). */
+export async function fingerprintRows(
+  client: pg.Client,
+  subject: FingerprintSubject,
+): Promise<FingerprintRow[]> {
+  const context = await readContext(client, subject.neutral);
+  const { tables, missing } = await resolveDataTables(client, subject.dataTables);
+  const queries: [keyof Fingerprint, string][] = [
+    ...[...relationQueries(context), ...typeQueries(context), ...catalogQueries(context)].map(
+      inPart('structure'),
+    ),
+    ...privilegeQueries(context).map(inPart('privileges')),
+    ...[SEQUENCE_POSITIONS, ...tables.map(rowDigestQuery)].map(inPart('carriedRows')),
+  ];
+  const rows = await queryParts(client, queries);
+  const absent = missing.map((identity) => ({
+    part: 'carriedRows' as const,
+    kind: 'rows',
+    identity,
+    definition: 'no such table',
+  }));
+  return [...rows, ...absent];
+}
+
+function inPart(part: keyof Fingerprint): (query: string) => [keyof Fingerprint, string] {
+  return (query) => [part, query];
+}
+
+type PlainRow = [kind: string, identity: string, definition: string | null];
+
+/** All queries in one round trip and on one snapshot. */
+async function queryParts(
+  client: pg.Client,
+  queries: readonly (readonly [keyof Fingerprint, string])[],
+): Promise<FingerprintRow[]> {
+  const head = ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', ...STABLE_OUTPUT.split(';')];
+  const text = [...head, ...queries.map(([, query]) => query), 'COMMIT'].join(';\n');
+  try {
+    const results: unknown = await client.query<PlainRow>({ text, rowMode: 'array' });
+    const answers = (results as pg.QueryArrayResult<PlainRow>[]).slice(head.length, -1);
+    return answers.flatMap(({ rows }, index) => rows.map((row) => toFact(queries[index]?.[0], row)));
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+function toFact(part: keyof Fingerprint | undefined, [kind, identity, definition]: PlainRow): FingerprintRow {
+  if (part === undefined) throw new Error('The server gave more answers than it was asked for.');
+  return { part, kind, identity, definition };
+}
+
+export function digestRows(rows: readonly FingerprintRow[]): Fingerprint {
+  return {
+    structure: digestPart(rows, 'structure'),
+    privileges: digestPart(rows, 'privileges'),
+    carriedRows: digestPart(rows, 'carriedRows'),
+  };
+}
+
+/** The order of the lines is that of their bytes: the server's depends on locale and plan. */
+function digestPart(rows: readonly FingerprintRow[], part: keyof Fingerprint): string {
+  const lines = rows
+    .filter((row) => row.part === part)
+    .map((row) => JSON.stringify([row.kind, row.identity, row.definition]))
+    .sort();
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
