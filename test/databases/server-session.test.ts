@@ -162,7 +162,7 @@ describe('lock', () => {
 describe('against the server', () => {
   it('reads back every quoted literal and identifier as it was', async () => {
     const anyText = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((text) => {
-      return !text.includes('\0') && text.isWellFormed() && Buffer.byteLength(text) <= 63;
+      return !text.includes('\0') && Buffer.from(text).toString() === text && Buffer.byteLength(text) <= 63;
     });
     await fc.assert(
       fc.asyncProperty(anyText, async (text) => {
