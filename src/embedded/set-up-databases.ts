@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import type { KeptSecrets } from './kept-secrets.ts';
-import { type LocalLogin, withLocalConnection } from './local-connection.ts';
+import { withLocalConnection } from './local-connection.ts';
 
 export const REGISTRY = 'tenant_manager';
 export const SAMPLE = 'sample_crm';
+const APPLICATION = 'tenant-manager/set-up';
 
 type SetUp = { port: number; secrets: KeptSecrets; samplePath: string };
 
@@ -16,8 +18,10 @@ type SetUp = { port: number; secrets: KeptSecrets; samplePath: string };
  * database with the sample schema. Does only what is missing, so a set-up that was cut off is completed.
  */
 export async function setUpDatabases({ port, secrets, samplePath }: SetUp): Promise<void> {
-  const admin = { port, user: 'postgres', password: secrets.POSTGRES_ADMIN_PASSWORD, database: 'postgres' };
+  const password = secrets.POSTGRES_ADMIN_PASSWORD;
+  const admin = { port, user: 'postgres', password, database: 'postgres', applicationName: APPLICATION };
   await withLocalConnection(admin, async (client) => {
+    await endFormerSetUp(client);
     await client.query('REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC');
     await ensureRole(client, REGISTRY);
     await setPassword(client, REGISTRY, secrets.REGISTRY_PASSWORD);
@@ -27,6 +31,22 @@ export async function setUpDatabases({ port, secrets, samplePath }: SetUp): Prom
     await ensureDatabase(client, SAMPLE);
     if (await awaitsSample(client)) await loadSample({ client, port, samplePath });
   });
+}
+
+/**
+ * What a killed process has sent runs on in the server: its half-made database or half-loaded sample would collide
+ * with ours. Only the holder of the instance lock sets up, so every other session of this name is such a rest.
+ */
+async function endFormerSetUp(client: pg.Client): Promise<void> {
+  for (;;) {
+    const rest = await client.query(
+      `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+        WHERE application_name = $1 AND pid <> pg_catalog.pg_backend_pid()`,
+      [APPLICATION],
+    );
+    if (rest.rowCount === 0) return;
+    await delay(20);
+  }
 }
 
 async function ensureRole(client: pg.Client, role: string): Promise<void> {
@@ -73,7 +93,7 @@ type SampleLoad = { client: pg.Client; port: number; samplePath: string };
 async function loadSample({ client, port, samplePath }: SampleLoad): Promise<void> {
   const sample = await readFile(samplePath, 'utf8');
   const password = randomBytes(32).toString('hex');
-  const login: LocalLogin = { port, user: SAMPLE, password, database: SAMPLE };
+  const login = { port, user: SAMPLE, password, database: SAMPLE, applicationName: APPLICATION };
   await setPassword(client, SAMPLE, password);
   await client.query(`ALTER ROLE ${SAMPLE} LOGIN`);
   await withLocalConnection(login, async (owner) => {

@@ -8,7 +8,6 @@ import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts';
 import { type KeptSecrets, makeSecrets, readSecrets } from './kept-secrets.ts';
 import { readState, writeState } from './kept-state.ts';
 import { choosePlacement, nameServerDir, type Placement, SHARED_PARENT } from './placement.ts';
-import { adoptRunningServer } from './running-server.ts';
 import { type ServerPlace, serverSeemsRunning, stopServer } from './server-control.ts';
 import { setUpDatabases } from './set-up-databases.ts';
 
@@ -103,17 +102,18 @@ async function ensureServer(place: Place, isNew: boolean, log: Log): Promise<Kep
 /** Answers with the port. A server that was started here and cannot be set up is stopped again. */
 async function runServer(place: Place, secrets: KeptSecrets, options: EmbeddedOptions): Promise<number> {
   const { log, samplePath } = options;
-  const adopted = await adoptRunningServer(place, secrets.POSTGRES_ADMIN_PASSWORD);
-  const port = adopted ?? (await bringUpServer(place, (await readState(place.dataDir))?.port));
+  const formerPort = (await readState(place.dataDir))?.port;
+  const password = secrets.POSTGRES_ADMIN_PASSWORD;
+  const { port, adopted } = await bringUpServer({ place, password, formerPort });
   try {
     const state = { serverDir: nameServerDir(place), port, major: place.binaries.major };
     await writeState({ dataDir: place.dataDir, state, owner: place.fileOwner });
     await setUpDatabases({ port, secrets, samplePath });
   } catch (error) {
-    if (adopted === null) await stopServer(place, 'fast');
+    if (!adopted) await stopServer(place, 'fast');
     throw error;
   }
-  const how = adopted === null ? 'PostgreSQL is running' : 'Took over the running PostgreSQL';
+  const how = adopted ? 'Took over the running PostgreSQL' : 'PostgreSQL is running';
   log.info({ port, version: place.binaries.version, binDir: place.binaries.binDir }, how);
   return port;
 }
