@@ -88,14 +88,12 @@ function creation(role: WantedRole): string[] {
 function correction(role: WantedRole, existing: RoleState): string[] {
   assertOurs(existing);
   const name = quoteIdentifier(role.name);
-  const wantedGroup = quoteIdentifier(role.memberOf);
-  const otherGroups = existing.memberOf.filter((group) => group !== role.memberOf);
   return [
     `ALTER ROLE ${name} NOCREATEDB NOCREATEROLE ${attributes(role)}`,
     `ALTER ROLE ${name} RESET ALL`,
-    ...otherGroups.map((group) => `REVOKE ${quoteIdentifier(group)} FROM ${name}`),
-    `GRANT ${wantedGroup} TO ${name}`,
-    `REVOKE ADMIN OPTION FOR ${wantedGroup} FROM ${name}`,
+    // The wanted group too: its admin option goes, and from 16 on its inherit option comes back.
+    ...existing.memberOf.map((group) => `REVOKE ${quoteIdentifier(group)} FROM ${name}`),
+    `GRANT ${quoteIdentifier(role.memberOf)} TO ${name}`,
     ...settings(role),
   ];
 }

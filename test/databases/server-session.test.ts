@@ -8,7 +8,7 @@ import { newPassword, scramVerifier } from '../../src/databases/scram-verifier.t
 import { openServerSession, type ServerSession } from '../../src/databases/server-session.ts';
 import { sqlState } from '../../src/databases/sql-state.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { startTenantServer, type TenantServer } from './tenant-server.ts';
+import { newTenant, startTenantServer, type TenantServer } from './tenant-server.ts';
 
 failOnLeaks();
 
@@ -22,6 +22,13 @@ afterAll(() => on.stop());
 
 const open = (as: DatabaseServer, more: { statementTimeoutMs?: number; database?: string } = {}) =>
   openServerSession(as, { applicationName: 'test', statementTimeoutMs: 5_000, ...more });
+
+function verifiersOf(passwords: { migrator: string; application: string }) {
+  return {
+    migrator: scramVerifier(passwords.migrator),
+    application: scramVerifier(passwords.application),
+  };
+}
 
 async function pidOf(session: ServerSession): Promise<number> {
   const [row] = await session.rows<{ pid: number }>('SELECT pg_backend_pid() AS pid');
@@ -106,10 +113,13 @@ describe('openServerSession', () => {
       canCreateRole: true,
       canSignalBackends: true,
     });
-    await ensureNeutralRoles(session, { owner: 'tm_owner_test', application: 'tm_app_test' });
-    const { names, passwords } = await on.makeTenant(session);
+    const neutral = { owner: 'tm_owner_plain', application: 'tm_app_plain' };
+    await ensureNeutralRoles(session, neutral);
+    const { names, passwords } = await on.makeTenant(session, newTenant(), neutral);
+    await on.makeTenant(session, { names, passwords, verifiers: newTenant().verifiers }, neutral);
+    await on.makeTenant(session, { names, passwords, verifiers: verifiersOf(passwords) }, neutral);
     const client = await on.logIn(names.migratorRole, passwords.migrator, names.database);
-    await client.query('CREATE TABLE made (id int)');
+    await client.query('CREATE SCHEMA made');
     await dropTenantDatabase(session, names);
   });
 

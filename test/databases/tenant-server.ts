@@ -73,10 +73,10 @@ export async function startTenantServer(options: TestPostgresOptions = {}) {
     return client.query(sql).finally(() => client.end());
   }
 
-  async function makeTenant(session: ServerSession, tenant = newTenant()): Promise<Tenant> {
-    await createTenantRoles(session, { ...tenant, neutral, applicationConnectionLimit: 10 });
+  async function makeTenant(session: ServerSession, tenant = newTenant(), roles = neutral): Promise<Tenant> {
+    await createTenantRoles(session, { ...tenant, neutral: roles, applicationConnectionLimit: 10 });
     await createClosedDatabase(session, { database: tenant.names.database, template });
-    await sealDatabase(session, { names: tenant.names, neutral });
+    await sealDatabase(session, { names: tenant.names, neutral: roles });
     return tenant;
   }
 

@@ -102,7 +102,7 @@ const spoilers: [string, (tenant: Tenant) => Promise<unknown>][] = [
   ],
   [
     'does not use the neutral role',
-    ({ names }) => on.session.run(`ALTER ROLE ${names.applicationRole} NOINHERIT`),
+    ({ names }) => on.session.run(`REVOKE ${neutral.application} FROM ${names.applicationRole}`),
   ],
   [
     'may create in: public',
