@@ -18,6 +18,19 @@ export const requestErrors = {
     { definition: invalidRequestDefinition },
   ),
   malformedBody: defineError(['malformed_body', 400, 'Malformed body'], (why: string) => why),
+  malformedRequest: defineError(
+    ['malformed_request', 400, 'Malformed request'],
+    () => 'This is not valid HTTP.',
+  ),
+  requestTimeout: defineError(
+    ['request_timeout', 408, 'Request timeout'],
+    () => 'The request did not arrive in time.',
+    { retry: 'soon' },
+  ),
+  headersTooLarge: defineError(
+    ['headers_too_large', 431, 'Headers too large'],
+    () => 'The headers are larger than 16 KiB.',
+  ),
   notAuthenticated: defineError(
     ['not_authenticated', 401, 'Not authenticated'],
     () => 'A valid access token is needed: Authorization: Bearer <access token>.',
@@ -97,6 +110,10 @@ export const requestErrors = {
     ['idempotency_in_progress', 409, 'Still in progress'],
     () => 'The first request with this Idempotency-Key is still running. Try again shortly.',
     { retry: 'soon' },
+  ),
+  clientClosedRequest: defineError(
+    ['client_closed_request', 499, 'Client closed request'],
+    () => 'The client went away before the answer.',
   ),
   rateLimited: defineError(['rate_limited', 429, 'Too many requests'], () => 'Too many requests from here.', {
     retryAfterSeconds: 60,

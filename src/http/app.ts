@@ -1,0 +1,96 @@
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import { type FastifyInstance, type FastifyPluginAsync, fastify } from 'fastify';
+import { type FastifyPluginAsyncZod, serializerCompiler } from 'fastify-type-provider-zod';
+import type { Logger } from '../telemetry/logger.ts';
+import { answerUnknownRoutes, createErrorHandler } from './error-handler.ts';
+import { requireAccessPolicy } from './plugins/access-policy.ts';
+import { type AuthenticateNeeds, authenticate } from './plugins/authenticate.ts';
+import { addRequestContext } from './plugins/request-context.ts';
+import { createRouteTable } from './route-table.ts';
+import { validatorCompiler } from './schema-compilers.ts';
+import { serverOptions } from './server-options.ts';
+
+export type AppNeeds = {
+  log: Logger;
+  settings: AppSettings;
+  authentication: AuthenticateNeeds;
+  /** The endpoint groups, each made by the factory of its file in routes/. */
+  routes: readonly FastifyPluginAsyncZod[];
+};
+
+export type AppSettings = {
+  /** Where the API is reached from outside, without a slash at the end. */
+  publicUrl: string;
+  /** Origins of browsers; `*` for any, empty for none. */
+  allowedOrigins: readonly string[];
+  /** Addresses and networks whose X-Forwarded-* headers are believed. */
+  trustedProxies: readonly string[];
+};
+
+export type App = FastifyInstance;
+
+/** Builds the API without listening, so that tests inject requests into the very same thing. */
+export async function createApp({ log, settings, authentication, routes }: AppNeeds): Promise<App> {
+  const answerError = createErrorHandler(settings.publicUrl);
+  const app: App = fastify(serverOptions({ log, settings, answerError }));
+  requireAccessPolicy(app);
+  const routeTable = createRouteTable(app);
+  app.setErrorHandler(answerError);
+  addRequestContext(app);
+  acceptJsonOnly(app);
+  await app.register(helmet, helmetOptions);
+  await app.register(cors, corsOptions(settings));
+  // After CORS, so that a browser may read why it was refused.
+  authenticate(app, authentication);
+  await app.register(apiScope(routes));
+  answerUnknownRoutes(app, routeTable);
+  return app;
+}
+
+/** The zod compilers hold in this scope only: what plugins bring has JSON schemas. */
+function apiScope(routes: AppNeeds['routes']): FastifyPluginAsync {
+  return async (api) => {
+    api.setValidatorCompiler(validatorCompiler);
+    api.setSerializerCompiler(serializerCompiler);
+    for (const route of routes) await api.register(route);
+  };
+}
+
+/** Answers are data, never a page; /docs sets a policy of its own. */
+const helmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] },
+  },
+};
+
+function corsOptions({ allowedOrigins }: AppSettings) {
+  const isAny = allowedOrigins.includes('*');
+  return {
+    origin: isAny ? '*' : allowedOrigins.length > 0 && [...allowedOrigins],
+    // Never together with `*`: any page could then act with what the browser knows.
+    credentials: !isAny,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: [
+      'Content-Range',
+      'Idempotency-Replayed',
+      'Location',
+      'Preference-Applied',
+      'Retry-After',
+      'X-Request-Id',
+    ],
+    maxAge: 600,
+    strictPreflight: false,
+  };
+}
+
+/** Fastify's own parser refuses `__proto__`; an empty body is none at all, as clients send it with actions. */
+function acceptJsonOnly(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body.toString(), done);
+  });
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { type FastifyHttpOptions, LogController } from 'fastify';
+import type { Logger } from '../telemetry/logger.ts';
+import type { AppSettings } from './app.ts';
+import type { AnswerError } from './error-handler.ts';
+import { answerMalformedRequest } from './malformed-request.ts';
+import { requestIdOf } from './plugins/request-context.ts';
+
+export const bodyLimitBytes = 1_048_576;
+
+type Needs = { log: Logger; settings: AppSettings; answerError: AnswerError };
+
+export function serverOptions({ log, settings, answerError }: Needs): FastifyHttpOptions<Server> {
+  return {
+    loggerInstance: log,
+    // One line for each request is written by plugins/request-context.ts.
+    logController: new LogController({ disableRequestLogging: true }),
+    // Every line has the request's id from its context; a child logger would write it twice.
+    childLoggerFactory: (logger) => logger,
+    genReqId: (request: IncomingMessage) => requestIdOf(request),
+    requestIdHeader: false,
+    trustProxy: settings.trustedProxies.length > 0 && [...settings.trustedProxies],
+    bodyLimit: bodyLimitBytes,
+    // How long a request may take to arrive; its answer may take longer.
+    requestTimeout: 15_000,
+    // A silent connection is closed. Above the 25 s that a caller may ask to wait, and above heartbeats.
+    connectionTimeout: 30_000,
+    // Above the 60 s of usual proxies, so that none sends a request into a connection that closes.
+    keepAliveTimeout: 72_000,
+    http: { connectionsCheckingInterval: 5_000 },
+    // A closing process answers what it still gets, with `Connection: close`.
+    return503OnClosing: false,
+    frameworkErrors: answerError,
+    clientErrorHandler: (error: Error, socket: Socket) =>
+      answerMalformedRequest(error, socket, settings.publicUrl),
+  };
+}
