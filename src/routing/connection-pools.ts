@@ -1,0 +1,290 @@
+import { cancelStatement } from '../databases/cancel-statement.ts';
+import { errors } from '../errors/catalogue.ts';
+import type { ConnectionBudget } from './connection-budget.ts';
+import { Lease, type LeaseOptions, type Return } from './lease.ts';
+import {
+  isOutOfSlots,
+  mapOpenError,
+  type OpenTenantDatabase,
+  suggestsStaleRoute,
+} from './open-tenant-database.ts';
+import { isSameDatabase, type TenantDatabase } from './resolved-tenant.ts';
+import { restoreConnection } from './restore-connection.ts';
+import { SeatSharing } from './seat-sharing.ts';
+import { TenantConnection } from './tenant-connection.ts';
+import { TenantPool } from './tenant-pool.ts';
+
+export type ConnectionPoolsNeeds = {
+  readonly open: OpenTenantDatabase;
+  readonly budget: ConnectionBudget;
+  readonly maxConnectionsPerTenant: number;
+  readonly leaseTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** Called when a login was refused in a way that suggests that the registry knows better by now. */
+  readonly onStaleRoute: (tenantId: string) => void;
+};
+
+const backOffMs = 100;
+const longestSweepMs = 30_000;
+/** Of the time that `close` has, what is left for statements that must be ended by force. */
+const forceMs = 2_000;
+
+/**
+ * The bounded pool of pools. A connection is opened, then leased, restored and idle in turn, then closed; from
+ * the first to its confirmed end it holds one seat of the budget. Which tenant gets a seat when there is none
+ * left is decided by `SeatSharing`.
+ */
+export class ConnectionPools {
+  readonly #needs: ConnectionPoolsNeeds;
+  readonly #sharing: SeatSharing;
+  readonly #pools = new Map<string, TenantPool>();
+  readonly #leased = new Map<TenantConnection, TenantPool>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #counts = { opened: 0, evicted: 0, seats: 0 };
+  #isClosed = false;
+  #onQuiet: (() => void) | undefined;
+
+  constructor(needs: ConnectionPoolsNeeds) {
+    this.#needs = needs;
+    this.#sharing = new SeatSharing({
+      budget: needs.budget,
+      pools: () => this.#pools.values(),
+      serve: (pool) => this.#serve(pool),
+      evict: (pool) => this.#evict(pool),
+    });
+    const sweepMs = Math.max(1, Math.min(needs.idleTimeoutMs / 2, longestSweepMs));
+    this.#timers.add(setInterval(() => this.#closeUnused(), sweepMs).unref());
+  }
+
+  /** @throws lease_timeout, tenant_database_unavailable, client_closed_request, shutting_down. */
+  async acquire(tenantId: string, database: TenantDatabase, options: LeaseOptions): Promise<Lease> {
+    if (this.#isClosed) throw errors.shuttingDown();
+    if (options.signal?.aborted) throw errors.clientClosedRequest();
+    const pool = this.#poolOf(tenantId, database);
+    const connection = this.#takeIdle(pool) ?? (await this.#wait(pool, options.signal));
+    const giveBack = (how: Return) => this.#takeBack(pool, connection, how);
+    return new Lease(connection, giveBack, options.changesSession ?? true);
+  }
+
+  has(tenantId: string): boolean {
+    return this.#pools.has(tenantId);
+  }
+
+  tenantIds(): string[] {
+    return [...this.#pools.keys()];
+  }
+
+  /** Closes what the tenant has; what is leased is closed when it comes back. Who waits gets the error. */
+  retire(tenantId: string, error: Error): void {
+    const pool = this.#pools.get(tenantId);
+    if (pool === undefined) return;
+    this.#pools.delete(tenantId);
+    pool.isRetired = true;
+    pool.queue.failAll(error);
+    this.#sharing.forget(pool);
+    for (const connection of [...pool.idle]) this.#closeIdle(pool, connection);
+  }
+
+  /** Closes the tenant's connections if they lead to another database than this, or as another role. */
+  retireOthers(tenantId: string, database: TenantDatabase): void {
+    const pool = this.#pools.get(tenantId);
+    if (pool === undefined || isSameDatabase(pool.database, database)) return;
+    this.retire(tenantId, errors.tenantDatabaseUnavailable());
+  }
+
+  /** Waits for leases until the deadline, then ends their statements. Leaves no connection open. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const tenantId of this.tenantIds()) this.retire(tenantId, errors.shuttingDown());
+    if (await this.#isQuietWithin(Math.max(0, deadlineMs - forceMs))) return;
+    for (const [{ client }, pool] of this.#leased) void cancelStatement(client, pool.database.server);
+    if (await this.#isQuietWithin(forceMs)) return;
+    for (const connection of this.#leased.keys()) connection.destroy();
+  }
+
+  stats() {
+    const pools = [...this.#pools.values()];
+    const sum = (read: (pool: TenantPool) => number) => pools.reduce((total, pool) => total + read(pool), 0);
+    return {
+      tenants: pools.filter((pool) => pool.share > 0).length,
+      connections: this.#counts.seats,
+      leased: this.#leased.size,
+      idle: sum((pool) => pool.idle.length),
+      opening: sum((pool) => pool.opening),
+      waiting: sum((pool) => pool.queue.size),
+      opened: this.#counts.opened,
+      evicted: this.#counts.evicted,
+    };
+  }
+
+  #poolOf(tenantId: string, database: TenantDatabase): TenantPool {
+    this.retireOthers(tenantId, database);
+    const known = this.#pools.get(tenantId);
+    if (known !== undefined) return known;
+    const maxConnections = this.#needs.maxConnectionsPerTenant;
+    const pool = new TenantPool({ tenantId, database, maxConnections });
+    this.#pools.set(tenantId, pool);
+    return pool;
+  }
+
+  #takeIdle(pool: TenantPool): TenantConnection | undefined {
+    // Who waits already comes first.
+    const connection = pool.queue.size === 0 ? pool.idle.pop() : undefined;
+    if (connection !== undefined) this.#markLeased(pool, connection);
+    return connection;
+  }
+
+  #wait(pool: TenantPool, signal: AbortSignal | undefined): Promise<TenantConnection> {
+    const onLeave = () => {
+      if (!pool.wantsSeat) this.#sharing.forget(pool);
+      this.#dropIfEmpty(pool);
+    };
+    const waiting = pool.queue.wait({ timeoutMs: this.#needs.leaseTimeoutMs, signal, onLeave });
+    this.#serve(pool);
+    return waiting;
+  }
+
+  /** Opens what the pool's waiters need. @returns false when the budget has no seat left for it. */
+  #serve(pool: TenantPool): boolean {
+    while (pool.wantsSeat && !this.#isClosed) {
+      if (!this.#needs.budget.tryTake(pool.serverId)) {
+        this.#sharing.want(pool);
+        return false;
+      }
+      void this.#open(pool);
+    }
+    this.#sharing.forget(pool);
+    return true;
+  }
+
+  async #open(pool: TenantPool): Promise<void> {
+    pool.opening += 1;
+    this.#counts.seats += 1;
+    this.#counts.opened += 1;
+    try {
+      const client = await this.#needs.open(pool.database);
+      pool.opening -= 1;
+      this.#settle(pool, new TenantConnection(client, (broken) => this.#closeIdle(pool, broken)));
+    } catch (error) {
+      pool.opening -= 1;
+      this.#failOpening(pool, error);
+    }
+  }
+
+  #failOpening(pool: TenantPool, error: unknown): void {
+    if (isOutOfSlots(error)) this.#backOff(pool);
+    else {
+      if (suggestsStaleRoute(error)) this.#needs.onStaleRoute(pool.tenantId);
+      // One login fails one request, or all where nothing is left that could serve them: no endless retries.
+      if (pool.share === 0) pool.queue.failAll(mapOpenError(error));
+      else pool.queue.failNext(mapOpenError(error));
+    }
+    this.#freeSeat(pool);
+  }
+
+  #backOff(pool: TenantPool): void {
+    pool.isBackingOff = true;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      pool.isBackingOff = false;
+      this.#serve(pool);
+    }, backOffMs);
+    this.#timers.add(timer);
+  }
+
+  #takeBack(pool: TenantPool, connection: TenantConnection, how: Return): void {
+    pool.leased -= 1;
+    this.#leased.delete(connection);
+    connection.served += 1;
+    if (how === 'reuse') {
+      this.#settle(pool, connection);
+      return;
+    }
+    pool.resetting += 1;
+    void restoreConnection(connection, how, pool.database.server).then((isUsable) => {
+      pool.resetting -= 1;
+      if (isUsable) this.#settle(pool, connection);
+      else void this.#close(pool, connection);
+    });
+  }
+
+  /** A connection at rest goes to a poorer tenant as a seat, to who waits for it, or stays for the next. */
+  #settle(pool: TenantPool, connection: TenantConnection): void {
+    if (connection.isBroken || pool.isRetired || this.#isClosed) {
+      void this.#close(pool, connection);
+      return;
+    }
+    if (this.#sharing.mustGiveUp(pool, connection)) {
+      this.#evictConnection(pool, connection);
+      return;
+    }
+    if (pool.queue.size > 0) {
+      this.#markLeased(pool, connection);
+      pool.queue.giveToNext(connection);
+      if (!pool.wantsSeat) this.#sharing.forget(pool);
+      return;
+    }
+    pool.putIdle(connection);
+    this.#sharing.offerIdle();
+  }
+
+  #markLeased(pool: TenantPool, connection: TenantConnection): void {
+    pool.leased += 1;
+    this.#leased.set(connection, pool);
+  }
+
+  #evict(pool: TenantPool): void {
+    const connection = pool.idle.shift();
+    if (connection !== undefined) this.#evictConnection(pool, connection);
+  }
+
+  #evictConnection(pool: TenantPool, connection: TenantConnection): void {
+    this.#counts.evicted += 1;
+    void this.#close(pool, connection);
+  }
+
+  #closeIdle(pool: TenantPool, connection: TenantConnection): void {
+    if (pool.removeIdle(connection)) void this.#close(pool, connection);
+  }
+
+  async #close(pool: TenantPool, connection: TenantConnection): Promise<void> {
+    pool.closing += 1;
+    this.#sharing.startClosing();
+    await connection.end();
+    pool.closing -= 1;
+    this.#sharing.finishClosing();
+    this.#freeSeat(pool);
+  }
+
+  #freeSeat(pool: TenantPool): void {
+    this.#counts.seats -= 1;
+    this.#needs.budget.giveBack(pool.serverId);
+    this.#serve(pool);
+    this.#dropIfEmpty(pool);
+    if (this.#counts.seats === 0) this.#onQuiet?.();
+  }
+
+  #dropIfEmpty(pool: TenantPool): void {
+    if (pool.isEmpty && this.#pools.get(pool.tenantId) === pool) this.#pools.delete(pool.tenantId);
+  }
+
+  #closeUnused(): void {
+    const limit = performance.now() - this.#needs.idleTimeoutMs;
+    for (const pool of this.#pools.values()) {
+      const unused = pool.idle.filter(({ idleSince }) => idleSince <= limit);
+      for (const connection of unused) this.#closeIdle(pool, connection);
+    }
+  }
+
+  async #isQuietWithin(timeoutMs: number): Promise<boolean> {
+    if (this.#counts.seats === 0) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const isQuiet = await new Promise<boolean>((resolve) => {
+      this.#onQuiet = () => resolve(true);
+      timer = setTimeout(() => resolve(false), timeoutMs);
+    });
+    clearTimeout(timer);
+    return isQuiet;
+  }
+}

@@ -1,0 +1,76 @@
+import { errors } from '../errors/catalogue.ts';
+import type { TenantConnection } from './tenant-connection.ts';
+
+export type Wait = {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Called when the waiter left without a connection. */
+  readonly onLeave: () => void;
+};
+
+type Waiter = {
+  readonly since: number;
+  give(connection: TenantConnection): void;
+  fail(error: Error): void;
+};
+
+/** Requests of one tenant that wait for a connection: first come, first served. */
+export class LeaseQueue {
+  readonly #waiters = new Set<Waiter>();
+
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  /** Monotonic milliseconds; Infinity when nobody waits. */
+  get oldestSince(): number {
+    const [oldest] = this.#waiters;
+    return oldest?.since ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** @throws lease_timeout, client_closed_request, or what `failAll` was given. */
+  wait({ timeoutMs, signal, onLeave }: Wait): Promise<TenantConnection> {
+    return new Promise((resolve, reject) => {
+      const leave = (error: Error) => {
+        waiter.fail(error);
+        onLeave();
+      };
+      const onAbort = () => leave(errors.clientClosedRequest());
+      const timer = setTimeout(() => leave(errors.leaseTimeout(timeoutMs)), timeoutMs);
+      const settle = () => {
+        this.#waiters.delete(waiter);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter = {
+        since: performance.now(),
+        give: (connection) => {
+          settle();
+          resolve(connection);
+        },
+        fail: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Hands the connection to whoever waits longest; the queue must not be empty. */
+  giveToNext(connection: TenantConnection): void {
+    const [next] = this.#waiters;
+    if (next === undefined) throw new Error('Nobody waits for this connection.');
+    next.give(connection);
+  }
+
+  failNext(error: Error): void {
+    const [next] = this.#waiters;
+    next?.fail(error);
+  }
+
+  failAll(error: Error): void {
+    for (const waiter of [...this.#waiters]) waiter.fail(error);
+  }
+}

@@ -1,0 +1,119 @@
+import { AppError } from '../errors/app-error.ts';
+import { errors } from '../errors/catalogue.ts';
+import type { MasterSeal } from '../registry/master-seal.ts';
+import type { Messages } from '../registry/messages.ts';
+import type { RegistryExecutor } from '../registry/registry-database.ts';
+import { findTenantRoute, type TenantKey } from '../registry/repositories/tenant-routing.ts';
+import type { ConnectionBudget } from './connection-budget.ts';
+import { ConnectionPools } from './connection-pools.ts';
+import type { Lease, LeaseOptions } from './lease.ts';
+import { createOpener } from './open-tenant-database.ts';
+import { refusalOf } from './refusal.ts';
+import { type ResolvedTenant, toResolvedTenant } from './resolved-tenant.ts';
+import { createTenantCache } from './tenant-cache.ts';
+
+export type RoutingNeeds = {
+  readonly database: RegistryExecutor;
+  readonly messages: Pick<Messages, 'on' | 'onReconnect'>;
+  readonly masterSeal: Pick<MasterSeal, 'unsealWithDataKey'>;
+  readonly budget: ConnectionBudget;
+  /** Every tenant of a server can read it; no customer's words. */
+  readonly applicationName: string;
+  readonly limits: RoutingLimits;
+};
+
+export type RoutingLimits = {
+  readonly maxConnectionsPerTenant: number;
+  readonly leaseTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** How old a resolved tenant may be; at most 30 s. */
+  readonly cacheTtlMs?: number;
+};
+
+/** From a tenant's name to a connection to its database. Stop it with `close`. */
+export function createRouting({
+  database,
+  messages,
+  masterSeal,
+  budget,
+  applicationName,
+  limits,
+}: RoutingNeeds) {
+  const cache = createTenantCache({
+    load: async (key) => {
+      const route = await readRoute(database, key);
+      return route && toResolvedTenant(route);
+    },
+    ...(limits.cacheTtlMs === undefined ? {} : { ttlMs: limits.cacheTtlMs }),
+  });
+  const { statementTimeoutMs, ...poolLimits } = limits;
+  const pools = new ConnectionPools({
+    ...poolLimits,
+    budget,
+    open: createOpener({ masterSeal, applicationName, statementTimeoutMs }),
+    onStaleRoute: (id) => cache.invalidate({ id }),
+  });
+  const stopListening = messages.on('tenant.changed', ({ tenantId, slug }) => {
+    cache.invalidate({ id: tenantId });
+    cache.invalidate({ slug });
+    lookAgain(tenantId);
+  });
+  messages.onReconnect(() => {
+    cache.flush();
+    for (const tenantId of pools.tenantIds()) lookAgain(tenantId);
+  });
+
+  /** Closes the connections of a tenant that may have none any more. */
+  function lookAgain(tenantId: string): void {
+    if (!pools.has(tenantId)) return;
+    // Without the registry nothing is known; the tenant's next lease looks again by itself.
+    cache.get({ id: tenantId }).then(
+      (tenant) => retireUnusable(tenantId, tenant),
+      () => undefined,
+    );
+  }
+
+  function retireUnusable(tenantId: string, tenant: ResolvedTenant | undefined): void {
+    const refusal = tenant === undefined ? errors.tenantNotFound() : refusalOf(tenant.status);
+    if (refusal !== undefined) pools.retire(tenantId, refusal);
+    else if (tenant?.database !== undefined) pools.retireOthers(tenantId, tenant.database);
+  }
+
+  return {
+    /** @throws registry_unavailable. */
+    resolveTenant: (key: TenantKey): Promise<ResolvedTenant | undefined> => cache.get(key),
+
+    /**
+     * A connection of the tenant's application role. What is suspended after it was resolved is refused here.
+     * @throws what refuses the tenant's state, lease_timeout, tenant_database_unavailable.
+     */
+    async lease(tenant: Pick<ResolvedTenant, 'id'>, options: LeaseOptions = {}): Promise<Lease> {
+      const current = await cache.get({ id: tenant.id });
+      const refusal = current === undefined ? errors.tenantNotFound() : refusalOf(current.status);
+      if (refusal !== undefined) {
+        pools.retire(tenant.id, refusal);
+        throw refusal;
+      }
+      if (current?.database === undefined) throw errors.tenantDatabaseUnavailable();
+      return pools.acquire(current.id, current.database, options);
+    },
+
+    stats: () => ({ ...pools.stats(), cache: cache.stats() }),
+
+    async close(deadlineMs = 10_000): Promise<void> {
+      stopListening();
+      await pools.close(deadlineMs);
+    },
+  };
+}
+
+export type Routing = ReturnType<typeof createRouting>;
+
+async function readRoute(database: RegistryExecutor, key: TenantKey) {
+  try {
+    return await findTenantRoute(database, key);
+  } catch (error) {
+    throw error instanceof AppError ? error : errors.registryUnavailable().causedBy(error);
+  }
+}
