@@ -203,6 +203,11 @@ export const settings = {
     'Where the embedded PostgreSQL keeps its data and the secrets made for it.',
     { default: './data' },
   ),
+  EMBEDDED_PG_BIN: embedded(
+    text,
+    'A folder with initdb, pg_ctl and postgres, used instead of looking for one.',
+    { defaultDoc: 'found' },
+  ),
   EMBEDDED_IN_PRODUCTION: embedded(flag, 'Allow the embedded PostgreSQL with NODE_ENV=production.', {
     default: 'false',
   }),

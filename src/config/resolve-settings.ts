@@ -36,6 +36,14 @@ export function resolveSettings(draft: Draft) {
   };
 }
 
+/** Whether a process makes databases itself, and needs the logins and keys for it. */
+export function worksOnDatabases(
+  role: ProcessRole,
+  values: Pick<SettingValues, 'ENABLE_ASYNC_PROVISIONING'>,
+): boolean {
+  return role === 'worker' || role === 'all' || (role === 'api' && !values.ENABLE_ASYNC_PROVISIONING);
+}
+
 function checkEmbedded({ values, problems }: Draft, isProduction: boolean): void {
   if (values.GLOBAL_DATABASE_URL !== undefined) return;
   if (isProduction && !values.EMBEDDED_IN_PRODUCTION) {
@@ -59,7 +67,7 @@ function checkWait({ values, problems }: Draft): void {
 
 function resolveSecrets(draft: Draft, isProduction: boolean) {
   const { values, role, problems } = draft;
-  const isWorker = role === 'worker' || role === 'all';
+  const isWorker = worksOnDatabases(role, values);
   const jwtSecret = values.JWT_SECRET ?? '';
   if (jwtSecret === '') {
     problems.push({ variable: 'JWT_SECRET', wrong: 'is missing', right: howToMakeSecret });

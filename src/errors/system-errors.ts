@@ -25,6 +25,16 @@ export const systemErrors = {
     ['queue_unavailable', 503, 'Queue unavailable'],
     () => 'The queue does not answer.',
   ),
+  registrationsFull: defineError(
+    ['registrations_full', 503, 'Too many registrations waiting'],
+    () => 'Too many organizations wait for their database. Try again shortly.',
+    { retryAfterSeconds: 15 },
+  ),
+  overloaded: defineError(
+    ['overloaded', 503, 'Overloaded'],
+    () => 'Too many logins at once. Try again shortly.',
+    { retryAfterSeconds: 5 },
+  ),
   shuttingDown: defineError(['shutting_down', 503, 'Shutting down'], () => 'This process is about to end.'),
   wrongEncryptionKey: defineError(
     ['wrong_encryption_key', 500, 'Wrong encryption key'],

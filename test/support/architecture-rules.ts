@@ -1,7 +1,7 @@
 import type { SourceFacts } from './source-facts.ts';
 
 const maxLines = 300;
-const floors = ['ground', 'tools', 'features', 'doors', 'roof'] as const;
+const floors = ['bedrock', 'ground', 'tools', 'features', 'doors', 'roof'] as const;
 
 /** A new room starts with a decision record, and then with its line here. */
 const floorOfRoom: Record<string, (typeof floors)[number]> = {
@@ -27,7 +27,7 @@ const floorOfRoom: Record<string, (typeof floors)[number]> = {
   embedded: 'tools',
   telemetry: 'ground',
   config: 'ground',
-  errors: 'ground',
+  errors: 'bedrock',
 };
 
 /** Every rule of ARCHITECTURE.md that can be read off the files. One sentence for each violation. */

@@ -1,0 +1,120 @@
+import { Cron } from 'croner';
+import type { Config } from '../config/load-config.ts';
+import { fingerprintDatabase } from '../databases/fingerprint.ts';
+import { errors } from '../errors/catalogue.ts';
+import { createProvisioningJob } from '../jobs/run-provisioning.ts';
+import { createCredentials } from '../provisioning/credentials.ts';
+import { createNaming } from '../provisioning/database-names.ts';
+import { provisionTenant, purgeTenant } from '../provisioning/provision-tenant.ts';
+import type { RunContext } from '../provisioning/run-context.ts';
+import { createRunner } from '../provisioning/run-provisioning.ts';
+import { createServerDirectory } from '../provisioning/server-directory.ts';
+import { createSourceWatch } from '../provisioning/source-watch.ts';
+import { createTemplates, type TemplateLibrary } from '../provisioning/templates.ts';
+import { createQueueWorker } from '../queue/create-worker.ts';
+import { findTemplate } from '../registry/repositories/templates.ts';
+import { createWorkerSealer, type WorkerOpener } from '../registry/worker-seal.ts';
+import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
+
+const templateKey = 'default';
+
+export type Embedded = { binDir: string; samplePath: string };
+
+export type WorkbenchNeeds = ProcessParts & {
+  platform: Platform;
+  installationId: string;
+  worker: WorkerOpener;
+  embedded: Embedded | undefined;
+};
+
+/** Everything that works on databases: server logins, templates, and the runner of provisioning. */
+export function assembleWorkbench(needs: WorkbenchNeeds) {
+  const { config, log, platform, installationId, worker } = needs;
+  const { registry, masterSeal, applicationName } = platform;
+  const naming = createNaming({
+    installationId,
+    databasePrefix: config.TENANT_DB_PREFIX,
+    style: config.TENANT_DB_NAMES,
+  });
+  const servers = createServerDirectory({ registry, environmentServer: environmentServer(config), worker });
+  const templates = createTemplates({ registry, naming, applicationName, log, ...templateOptions(needs) });
+  const sealer = createWorkerSealer(worker.publicKey);
+  const steps = provisionTenant({
+    naming,
+    credentials: createCredentials({ masterSeal, worker: { ...worker, ...sealer } }),
+    connectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
+    ensureCopy: (context) => ensureCopy(templates, context),
+    takeFingerprint: (client) =>
+      fingerprintDatabase(client, { neutral: naming.neutral, dataTables: config.SOURCE_DATA_TABLES }),
+  });
+  const runProvisioning = createRunner({
+    registry,
+    serverOf: servers.get,
+    neutral: naming.neutral,
+    applicationName,
+    steps: { provision: steps, purge: purgeTenant },
+    log,
+  });
+  const template = {
+    key: templateKey,
+    sourceDatabase: config.SOURCE_DATABASE_NAME,
+    dataTables: config.SOURCE_DATA_TABLES,
+  };
+  return {
+    runProvisioning,
+    servers,
+    sourceWatch: createSourceWatch({ registry, servers, templates, template, log }),
+  };
+}
+
+export type Workbench = ReturnType<typeof assembleWorkbench>;
+
+type WorkParts = ProcessParts & { platform: Platform; workbench: Workbench };
+
+/** Takes jobs from the queue until shutdown. */
+export function startQueueWorker({ config, log, shutdown, platform, workbench }: WorkParts): void {
+  const worker = createQueueWorker({
+    backend: queueBackend(config, platform.login),
+    concurrency: config.QUEUE_CONCURRENCY,
+    handle: createProvisioningJob({ runProvisioning: workbench.runProvisioning }),
+    log,
+  });
+  shutdown.onStop('queue worker', 15_000, () => worker.close(10_000));
+}
+
+/** Builds the first template now, and a new version whenever the source has changed. */
+export function watchSource({ config, shutdown, workbench: { sourceWatch } }: WorkParts): void {
+  void sourceWatch.look();
+  const schedule = new Cron(config.TEMPLATE_REFRESH_SCHEDULE, { protect: true }, () => sourceWatch.look());
+  shutdown.onStop('source watch', 5_000, async () => {
+    schedule.stop();
+    await sourceWatch.stop();
+  });
+}
+
+async function ensureCopy(templates: TemplateLibrary, context: RunContext) {
+  const template = await findTemplate(context.needs.registry, templateKey);
+  if (template === undefined) throw errors.notFound('template');
+  return templates.ensureCopy({ template, server: await context.server(), signal: context.signal });
+}
+
+function environmentServer(config: Config) {
+  return {
+    host: config.POSTGRES_HOST,
+    port: config.POSTGRES_PORT,
+    tls: { mode: config.POSTGRES_SSL },
+    admin: { user: config.POSTGRES_ADMIN_USER, password: config.POSTGRES_ADMIN_PASSWORD ?? '' },
+    region: config.REGION,
+  };
+}
+
+/** The sample needs no pg_dump: where none is found, its script is run instead. */
+function templateOptions({ config, embedded }: WorkbenchNeeds) {
+  return {
+    sourceDatabase: config.SOURCE_DATABASE_NAME,
+    pgDump: config.PG_DUMP,
+    serverBinDir: embedded?.binDir,
+    docker: config.USE_DOCKER_FOR_SCHEMA_COPY ? { container: config.DOCKER_POSTGRES_CONTAINER } : undefined,
+    sampleScript: embedded?.samplePath,
+  };
+}

@@ -1,0 +1,56 @@
+import type { ProcessRole } from '../config/resolve-settings.ts';
+import { worksOnDatabases } from '../config/resolve-settings.ts';
+import { errors } from '../errors/catalogue.ts';
+import { type Dispatch, dispatchHere, dispatchToQueue, startRelay, sweep } from './assemble-dispatch.ts';
+import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
+import {
+  assembleWorkbench,
+  type Embedded,
+  startQueueWorker,
+  type Workbench,
+  watchSource,
+} from './assemble-worker.ts';
+
+export type ProcessPlan = ProcessParts & { role: ProcessRole; embedded: Embedded | undefined };
+
+/** What is built before the registry is known to be usable, and what after it. */
+export type Assembly = {
+  platform: Platform;
+  workbench: Workbench | undefined;
+  dispatch: Dispatch;
+  /** Call after a commit that left something in the outbox. */
+  kick: () => void;
+};
+
+/** Builds the parts of a process around its registry, which must be migrated by now. */
+export async function assemble(plan: ProcessPlan, platform: Platform): Promise<Assembly> {
+  const { config, role } = plan;
+  const { installationId, worker } = await assertKeys(
+    platform.registry,
+    config,
+    platform.masterSeal.keyCheck,
+  );
+  let workbench: Workbench | undefined;
+  if (worksOnDatabases(role, config)) {
+    if (worker === undefined) throw errors.wrongEncryptionKey('WORKER_SECRET_KEY');
+    workbench = assembleWorkbench({ ...plan, platform, installationId, worker });
+    await workbench.sourceWatch.announce();
+  }
+  const dispatch =
+    workbench !== undefined && !config.ENABLE_ASYNC_PROVISIONING
+      ? dispatchHere(plan, workbench)
+      : dispatchToQueue(plan, platform);
+  const relay = startRelay(plan, platform, dispatch);
+  if (workbench !== undefined) startWork(plan, { platform, workbench, dispatch });
+  return { platform, workbench, dispatch, kick: relay.kick };
+}
+
+function startWork(
+  plan: ProcessPlan,
+  { platform, workbench, dispatch }: Omit<Assembly, 'kick'> & { workbench: Workbench },
+): void {
+  const parts = { ...plan, platform, workbench };
+  watchSource(parts);
+  sweep(plan, platform, dispatch);
+  if (dispatch.queue !== undefined) startQueueWorker(parts);
+}

@@ -1,0 +1,59 @@
+import { resolve } from 'node:path';
+import { type Config, loadConfig, namesRegistry } from '../config/load-config.ts';
+import { type Environment, readEnvironment } from '../config/read-environment.ts';
+import type { ProcessRole } from '../config/resolve-settings.ts';
+import { startEmbedded } from '../embedded/start-embedded.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { samplePath } from './apply-registry-migrations.ts';
+import type { Embedded } from './assemble-worker.ts';
+import type { Shutdown } from './shutdown.ts';
+
+export type Launch = { config: Config; log: Logger; embedded: Embedded | undefined };
+
+const embeddedStopDeadlineMs = 15_000;
+
+/** The logger before the configuration is known. */
+export function firstLogger(role: ProcessRole): Logger {
+  const { LOG_LEVEL: level = 'info' } = readEnvironment();
+  return createLogger({ level, service: role, readable: process.stdout.isTTY });
+}
+
+/**
+ * The configuration of this process. When it names no registry, `all` starts the embedded PostgreSQL, which
+ * says what the environment left open; what the environment says itself wins.
+ * @throws configuration_invalid, embedded_postgres_failed
+ */
+export async function launch({
+  role,
+  log,
+  shutdown,
+}: {
+  role: ProcessRole;
+  log: Logger;
+  shutdown: Shutdown;
+}): Promise<Launch> {
+  const environment = readEnvironment();
+  const embedded =
+    role === 'all' && !namesRegistry(environment)
+      ? await launchEmbedded(environment, log, shutdown)
+      : undefined;
+  const { config, notices } = loadConfig({ ...embedded?.environment, ...environment }, role);
+  for (const notice of notices) log.warn(notice);
+  return { config, log, embedded };
+}
+
+async function launchEmbedded(environment: Environment, log: Logger, shutdown: Shutdown) {
+  // A first look, so that what is wrong with the rest is said before a server is set up.
+  const { config } = loadConfig(
+    { JWT_SECRET: 'only for this first look at the rest of it', ...environment },
+    'cli',
+  );
+  const started = await startEmbedded({
+    dataDir: resolve(config.EMBEDDED_DATA_DIR),
+    log,
+    samplePath,
+    binDir: config.EMBEDDED_PG_BIN,
+  });
+  shutdown.onStop('embedded PostgreSQL', embeddedStopDeadlineMs, () => started.stop());
+  return { environment: started.environment, binDir: started.binDir, samplePath };
+}

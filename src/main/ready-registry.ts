@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AppError } from '../errors/app-error.ts';
+import { errors } from '../errors/catalogue.ts';
+import type { RegistryDatabase } from '../registry/registry-database.ts';
+import { applyRegistryMigrations, readMigrationStatus } from './apply-registry-migrations.ts';
+import type { Platform, ProcessParts } from './assemble-platform.ts';
+
+const lookEveryMs = 1_000;
+
+/** What keeps the registry from being used, or null. */
+export async function registryProblem(registry: RegistryDatabase): Promise<AppError | null> {
+  try {
+    const pending = (await readMigrationStatus(registry)).filter(
+      ({ appliedAt }) => appliedAt === null,
+    ).length;
+    return pending === 0 ? null : errors.registryNotMigrated(pending);
+  } catch (error) {
+    return errors.registryUnavailable().causedBy(error);
+  }
+}
+
+type Waiting = ProcessParts & {
+  platform: Platform;
+  signal: AbortSignal;
+  onProblem: (problem: AppError) => void;
+};
+
+/**
+ * Returns when the registry can be used: after migrating it where that is wanted, else as soon as somebody has.
+ * A registry that cannot be reached yet is waited for, since in a cluster nothing says who starts first.
+ */
+export async function readyRegistry({ config, log, platform, signal, onProblem }: Waiting): Promise<void> {
+  let said = '';
+  while (!signal.aborted) {
+    const problem = await registryProblem(platform.registry);
+    if (problem === null) return;
+    if (problem.code === 'registry_not_migrated' && config.MIGRATE_ON_START) {
+      const applied = await applyRegistryMigrations(config);
+      log.info({ applied }, 'Registry migrated');
+      continue;
+    }
+    onProblem(problem);
+    if (problem.code !== said) log.warn({ err: problem }, `Waiting: ${problem.message}`);
+    said = problem.code;
+    await delay(lookEveryMs, undefined, { signal }).catch(() => undefined);
+  }
+}

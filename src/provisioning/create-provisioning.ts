@@ -1,0 +1,17 @@
+import type { Messages } from '../registry/messages.ts';
+import { createTenantRequests, type RequestTenantNeeds } from './request-tenant.ts';
+import { createRunProgress } from './run-progress.ts';
+import { createTenantLifecycle } from './tenant-lifecycle.ts';
+
+export type ProvisioningNeeds = RequestTenantNeeds & { messages: Pick<Messages, 'on'>; now: () => Date };
+
+/** What every process may ask of provisioning; the work itself is `createRunner`'s. */
+export function createProvisioning(needs: ProvisioningNeeds) {
+  return {
+    requestTenant: createTenantRequests(needs),
+    ...createRunProgress(needs),
+    ...createTenantLifecycle(needs),
+  };
+}
+
+export type Provisioning = ReturnType<typeof createProvisioning>;

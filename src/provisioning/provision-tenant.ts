@@ -1,0 +1,37 @@
+import type { TemplateCopy } from '../registry/repositories/templates.ts';
+import type { Credentials } from './credentials.ts';
+import type { Naming } from './database-names.ts';
+import type { RunContext } from './run-context.ts';
+import type { Step } from './step.ts';
+import { activateTenant } from './steps/activate-tenant.ts';
+import { buryTenant } from './steps/bury-tenant.ts';
+import { createDatabase } from './steps/create-database.ts';
+import { createRoles } from './steps/create-roles.ts';
+import { dropDatabase } from './steps/drop-database.ts';
+import { placeTenant } from './steps/place-tenant.ts';
+import { prepareTemplate } from './steps/prepare-template.ts';
+import { reserveDatabase } from './steps/reserve-database.ts';
+import { sealDatabase } from './steps/seal-database.ts';
+import { type VerifyNeeds, verifyDatabase } from './steps/verify-database.ts';
+
+export type StepNeeds = VerifyNeeds & {
+  naming: Naming;
+  credentials: Credentials;
+  connectionsPerTenant: number;
+  ensureCopy: (context: RunContext) => Promise<TemplateCopy>;
+};
+
+/** How a tenant is made. */
+export const provisionTenant = (needs: StepNeeds): readonly Step[] => [
+  placeTenant,
+  prepareTemplate(needs.ensureCopy),
+  reserveDatabase(needs),
+  createRoles(needs),
+  createDatabase,
+  sealDatabase,
+  verifyDatabase(needs),
+  activateTenant,
+];
+
+/** How a tenant is unmade; its name is released last. */
+export const purgeTenant: readonly Step[] = [dropDatabase, buryTenant];

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Messages } from '../registry/messages.ts';
+import type { RegistryDatabase } from '../registry/registry-database.ts';
+import { findRun, listSteps, type ProvisioningRun } from '../registry/repositories/provisioning-runs.ts';
+import { findTenant } from '../registry/repositories/tenants.ts';
+import type { RunStatus, StepStatus } from '../registry/tables.generated.ts';
+
+/** What anyone who knows the run's id may see. */
+export type RunProgress = {
+  runId: string;
+  tenantId: string;
+  slug: string;
+  status: RunStatus;
+  /** 0 to 100. */
+  progress: number;
+  currentStep: string | null;
+  steps: { name: string; status: StepStatus; startedAt: Date; finishedAt: Date | null }[];
+  error?: { code: string; message: string };
+};
+
+/** Messages may be lost: whoever waits looks by itself this often. */
+const lookEveryMs = 1_000;
+
+type Needs = { registry: RegistryDatabase; messages: Pick<Messages, 'on'> };
+
+export function createRunProgress({ registry, messages }: Needs) {
+  async function readRun(runId: string): Promise<RunProgress | undefined> {
+    const run = await findRun(registry, runId);
+    if (run === undefined) return undefined;
+    const [tenant, steps] = await Promise.all([
+      findTenant(registry, run.tenantId),
+      listSteps(registry, runId),
+    ]);
+    return {
+      runId,
+      tenantId: run.tenantId,
+      slug: tenant?.slug ?? '',
+      status: run.status,
+      progress: run.progress,
+      currentStep: run.currentStep,
+      steps: steps.map(({ name, status, startedAt, finishedAt }) => ({
+        name,
+        status,
+        startedAt,
+        finishedAt,
+      })),
+      ...publicError(run),
+    };
+  }
+
+  /** The state now, then after every change, until the run has ended or the caller goes away. */
+  async function* watchRun(runId: string, signal: AbortSignal): AsyncGenerator<RunProgress> {
+    const bell = createBell();
+    const stopListening = messages.on('run.changed', (message) => {
+      if (message.runId === runId) bell.ring();
+    });
+    try {
+      let shown = '';
+      while (!signal.aborted) {
+        const progress = await readRun(runId);
+        if (progress === undefined) return;
+        const text = JSON.stringify(progress);
+        if (text !== shown) yield progress;
+        if (hasEnded(progress)) return;
+        shown = text;
+        await bell.wait(lookEveryMs, signal);
+      }
+    } finally {
+      stopListening();
+    }
+  }
+
+  return {
+    readRun,
+    watchRun,
+
+    /** The state when the run has ended, or when `waitMs` are over, whichever comes first. */
+    async waitForRun(runId: string, waitMs: number, signal?: AbortSignal): Promise<RunProgress | undefined> {
+      const timeUp = AbortSignal.timeout(waitMs);
+      const until = signal === undefined ? timeUp : AbortSignal.any([timeUp, signal]);
+      let last: RunProgress | undefined;
+      for await (const progress of watchRun(runId, until)) last = progress;
+      return last;
+    },
+  };
+}
+
+export type RunProgressReader = ReturnType<typeof createRunProgress>;
+
+export const hasEnded = ({ status }: Pick<RunProgress, 'status'>): boolean =>
+  status === 'completed' || status === 'failed' || status === 'cancelled';
+
+/** Why it takes longer, without a word about the installation. */
+function publicError(run: ProvisioningRun): { error?: RunProgress['error'] & object } {
+  if (run.errorCode === null) return {};
+  if (run.status === 'failed') {
+    return {
+      error: { code: run.errorCode, message: 'The database could not be made. The operator has been told.' },
+    };
+  }
+  if (run.status === 'cancelled')
+    return { error: { code: 'cancelled', message: 'The operator has stopped this.' } };
+  return {
+    error: {
+      code: run.errorCode,
+      message: 'Something is in the way. Nothing is lost: it is tried again by itself.',
+    },
+  };
+}
+
+/** Wakes one waiter; a ring while nobody waits is remembered. */
+function createBell() {
+  let hasRung = false;
+  let wake: (() => void) | undefined;
+  return {
+    ring(): void {
+      hasRung = true;
+      wake?.();
+    },
+    async wait(ms: number, signal: AbortSignal): Promise<void> {
+      if (!hasRung) {
+        const rung = new AbortController();
+        wake = () => rung.abort();
+        await delay(ms, undefined, { signal: AbortSignal.any([signal, rung.signal]) }).catch(() => undefined);
+        wake = undefined;
+      }
+      hasRung = false;
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import { dropTenantDatabase } from '../../databases/drop-database.ts';
+import type { Step } from '../step.ts';
+
+/** Ends every connection, then removes database and roles. From here on there is no way back. */
+export const dropDatabase: Step = {
+  name: 'drop-database',
+
+  async run(context) {
+    if (context.names !== null) await dropTenantDatabase(await context.session(), context.names);
+  },
+};

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import argon2 from 'argon2';
+import pg from 'pg';
+import { pino } from 'pino';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { applyRegistryMigrations } from '../../src/main/apply-registry-migrations.ts';
+import { assemble } from '../../src/main/assemble.ts';
+import { assemblePlatform } from '../../src/main/assemble-platform.ts';
+import { createShutdown } from '../../src/main/shutdown.ts';
+import { createProvisioning } from '../../src/provisioning/create-provisioning.ts';
+import type { TenantRequest } from '../../src/provisioning/request-tenant.ts';
+import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
+
+type Server = Pick<SharedPostgres, 'host' | 'port' | 'admin'>;
+
+export type Bench = Awaited<ReturnType<typeof createProvisioningBench>>;
+
+/** A registry, a source and a worker in this process, on the shared server. */
+export async function createProvisioningBench(
+  more: Record<string, string> = {},
+  server: Server = sharedPostgres(),
+) {
+  const id = randomUUID().slice(0, 8);
+  const [registryName, sourceName] = [`registry_${id}`, `source_${id}`];
+  await runOn(server, 'postgres', `CREATE DATABASE ${registryName}`);
+  await runOn(server, 'postgres', `CREATE DATABASE ${sourceName}`);
+  await runOn(server, sourceName, await readFile('samples/crm.sql', 'utf8'));
+  const environment = {
+    ...environmentOf(server, registryName),
+    SOURCE_DATABASE_NAME: sourceName,
+    TENANT_DB_PREFIX: `t${id}_`,
+    ...more,
+  };
+  const { config } = loadConfig(environment, 'all');
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line) => lines.push(line) });
+  const shutdown = createShutdown(log);
+  await applyRegistryMigrations(config);
+  const parts = { config, log, shutdown };
+  const platform = await assemblePlatform(parts);
+  const assembly = await assemble({ ...parts, role: 'all', embedded: undefined }, platform);
+  const provisioning = createProvisioning({
+    registry: platform.registry,
+    messages: platform.messages,
+    defaultRegion: 'default',
+    maxPending: 1_000,
+    normalizeEmail: (email) => email.trim().toLowerCase(),
+    hashPassword: (password) => argon2.hash(password, { memoryCost: 1_024, timeCost: 2 }),
+    verifyPassword: (hash, password) => argon2.verify(hash, password),
+    bindIdempotency: async () => null,
+    afterCommit: assembly.kick,
+    now: () => new Date(),
+  });
+  return {
+    environment,
+    config,
+    platform,
+    assembly,
+    provisioning,
+    server,
+    sourceName,
+    lines,
+    request: (name: string, request: Partial<TenantRequest> = {}) =>
+      provisioning.requestTenant({
+        organizationName: name,
+        plan: 'free',
+        owner: { email: `${randomUUID()}@example.com`, password: 'Test123!' },
+        actor: { kind: 'anonymous', id: null },
+        requestId: 'test',
+        ...request,
+      }),
+    runOn: (database: string, statement: string) => runOn(server, database, statement),
+    stop: () => shutdown.stop(),
+  };
+}
+
+export function environmentOf({ host, port, admin }: Server, registryName: string): Record<string, string> {
+  return {
+    NODE_ENV: 'test',
+    GLOBAL_DATABASE_URL: `postgresql://${admin.user}:${encodeURIComponent(admin.password)}@${host}:${port}/${registryName}`,
+    POSTGRES_HOST: host,
+    POSTGRES_PORT: String(port),
+    POSTGRES_ADMIN_USER: admin.user,
+    POSTGRES_ADMIN_PASSWORD: admin.password,
+    JWT_SECRET: 'a-jwt-secret-that-is-only-for-these-tests-0123456789',
+    SUPER_ADMIN_KEY: 'an-admin-key-that-is-only-for-these-tests-0123456789',
+  };
+}
+
+export async function runOn(
+  { host, port, admin }: Server,
+  database: string,
+  statement: string,
+): Promise<pg.QueryResult> {
+  const client = new pg.Client({ host, port, ...admin, database });
+  await client.connect();
+  try {
+    return await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
