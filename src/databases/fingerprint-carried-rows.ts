@@ -2,8 +2,13 @@ import type pg from 'pg';
 import { ofUsers } from './fingerprint-context.ts';
 import { quoteIdentifier, quoteLiteral } from './quote.ts';
 
-/** A table whose rows tenants get. Of a partitioned one, each partition that holds rows. */
-export type DataTable = { readonly schema: string; readonly table: string };
+/** A table whose rows tenants get (of a partitioned one, each partition that holds rows), or its sequence. */
+export type DataTable = {
+  readonly schema: string;
+  readonly table: string;
+  /** Both names as in the fingerprint, quoted where they must be. */
+  readonly identity: string;
+};
 
 /** The position of a sequence says where the next tenant's numbers begin. */
 export const SEQUENCE_POSITIONS = `
@@ -28,27 +33,56 @@ const NAMED_TABLES = `
       FROM tree t
       JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND t.relkind = 'p'
       JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+  ), numbering AS (
+    SELECT d.objid AS oid FROM pg_catalog.pg_depend d
+     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+       AND d.refobjid IN (SELECT oid FROM tree) AND d.deptype IN ('a', 'i')
+    UNION
+    SELECT d.refobjid FROM pg_catalog.pg_attrdef a
+      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = a.oid
+     WHERE a.adrelid IN (SELECT oid FROM tree) AND d.refclassid = 'pg_catalog.pg_class'::regclass
+  ), found AS (
+    SELECT name, oid, relkind FROM tree WHERE relkind IS DISTINCT FROM 'p'
+    UNION ALL
+    SELECT NULL, c.oid, c.relkind FROM numbering u JOIN pg_catalog.pg_class c ON c.oid = u.oid AND c.relkind = 'S'
   )
-  SELECT t.name, n.nspname::text AS schema, c.relname::text AS "table"
-    FROM tree t
-    LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid
+  SELECT f.name, f.relkind = 'S' AS "isSequence", n.nspname::text AS schema, c.relname::text AS "table",
+         format('%I.%I', n.nspname, c.relname) AS identity
+    FROM found f
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = f.oid
     LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-   WHERE t.relkind IS DISTINCT FROM 'p'
-   ORDER BY 1, 2, 3`;
+   ORDER BY 3, 4`;
 
-type NamedTable = { name: string; schema: string | null; table: string | null };
+type NamedTable = {
+  name: string | null;
+  isSequence: boolean;
+  schema: string | null;
+  table: string | null;
+  identity: string;
+};
 
-/** Finds the tables; `missing` are the names that fit none. */
+export type DataTables = {
+  readonly tables: readonly DataTable[];
+  /** Where the tables take their numbers from. */
+  readonly sequences: readonly DataTable[];
+  /** The names that fit no table. */
+  readonly missing: readonly string[];
+};
+
 export async function resolveDataTables(
   client: Pick<pg.Client, 'query'>,
   names: readonly string[],
-): Promise<{ tables: DataTable[]; missing: string[] }> {
-  if (names.length === 0) return { tables: [], missing: [] };
-  const { rows } = await client.query<NamedTable>(NAMED_TABLES, [[...names]]);
-  const tables = rows.flatMap(({ schema, table }) =>
-    schema === null || table === null ? [] : [{ schema, table }],
+): Promise<DataTables> {
+  if (names.length === 0) return { tables: [], sequences: [], missing: [] };
+  const { rows } = await client.query<NamedTable>(NAMED_TABLES, [[...new Set(names)]]);
+  const found = rows.flatMap(({ isSequence, schema, table, identity }) =>
+    schema === null || table === null ? [] : [{ isSequence, schema, table, identity }],
   );
-  return { tables, missing: rows.filter(({ table }) => table === null).map(({ name }) => name) };
+  return {
+    tables: found.filter(({ isSequence }) => !isSequence),
+    sequences: found.filter(({ isSequence }) => isSequence),
+    missing: rows.flatMap(({ table, name }) => (table === null && name !== null ? [name] : [])),
+  };
 }
 
 /**

@@ -1,0 +1,44 @@
+import type { DatabaseServer, Fingerprint, NeutralRoles } from './database-server.ts';
+import type { PgTools } from './pg-tools-contract.ts';
+import type { ServerSession } from './server-session.ts';
+import type { NotCarried } from './source-leftovers.ts';
+import type { Builder, TemplateNames } from './template-database.ts';
+
+export type TemplateSource =
+  | { readonly kind: 'database'; readonly name: string; readonly tools: PgTools }
+  /** A file of plain SQL, run in one transaction: how the sample gets in without pg_dump. */
+  | { readonly kind: 'sql'; readonly path: string };
+
+export type BuildLog = {
+  readonly info: (fields: object, message: string) => void;
+  readonly warn: (fields: object, message: string) => void;
+};
+
+export type TemplateBuild = {
+  readonly server: DatabaseServer;
+  /** A session of the platform's login in the database `postgres`, on which the caller holds the lock. */
+  readonly session: ServerSession;
+  readonly source: TemplateSource;
+  readonly names: TemplateNames;
+  readonly neutral: NeutralRoles;
+  /** Tables whose rows tenants get, as `schema.table`. */
+  readonly dataTables: readonly string[];
+  readonly signal: AbortSignal;
+  readonly log: BuildLog;
+};
+
+export type BuiltTemplate = {
+  readonly fingerprint: Fingerprint;
+  /** Of the source when it was dumped, to notice that it changed. */
+  readonly sourceFingerprint: string;
+  readonly notCarried: readonly NotCarried[];
+  readonly sizeBytes: number;
+  readonly tables: number;
+};
+
+/** What filled the template says about it. */
+export type Filling = {
+  readonly builder: Builder;
+  readonly sourceFingerprint: string;
+  readonly notCarried: readonly NotCarried[];
+};

@@ -1,0 +1,169 @@
+import type pg from 'pg';
+import { AppError } from '../errors/app-error.ts';
+import { errors } from '../errors/catalogue.ts';
+import type { PgTools } from './pg-tools-contract.ts';
+import type { SourceDump } from './source-dump.ts';
+import type { Source } from './source-inspection.ts';
+import type { NotCarried } from './source-leftovers.ts';
+import { runAsBuilder } from './template-builder.ts';
+import { createExtensions } from './template-extensions.ts';
+import { type ArchivePlan, type Entry, type Excluded, planRestore, type Run } from './template-lanes.ts';
+import { giveToOwner, keepFromOwner } from './template-ownership.ts';
+import { expressPrivileges, type Restoration } from './template-privileges.ts';
+import { countUserTables, openPublicSchema } from './template-schema.ts';
+
+type Archive = { readonly file: string; readonly plan: ArchivePlan };
+
+/**
+ * Restores a dump without running code of its author as superuser: the platform makes only what nobody else
+ * may, and of that nothing that calls a function of the source. Gives what was not carried.
+ */
+export async function restoreSource(
+  restoration: Restoration,
+  dump: SourceDump,
+  tools: PgTools,
+): Promise<NotCarried[]> {
+  const { build, source, platform } = restoration;
+  const archives = await readArchives(dump, tools, build.signal);
+  const restore = (runs: (plan: ArchivePlan) => readonly Run[]) =>
+    restoreRuns(restoration, tools, pick(archives, runs));
+
+  await preparePublicSchema(platform, restoration);
+  const lost = [
+    ...excludedObjects(source).map(({ kind, name, why }) => ({ kind, name, why })),
+    ...(await restore((plan) => plan.schemas)),
+    ...(await createExtensions(platform, source.objects.extensions)),
+    ...(await restore((plan) => plan.objects)),
+  ];
+  await assertComplete(platform, source);
+  await refreshViews(restoration);
+  lost.push(...(await expressPrivileges(restoration)));
+  const kept = carriedEventTriggers(source).flatMap((trigger) => trigger.function ?? []);
+  await keepFromOwner(platform, kept);
+  lost.push(...(await restore((plan) => plan.eventTriggers)));
+  return lost;
+}
+
+/** Rows go in between what defines tables and what checks them: indexes, keys, triggers. */
+async function readArchives(dump: SourceDump, tools: PgTools, signal: AbortSignal): Promise<Archive[]> {
+  const { schemaArchive, dataArchive, source } = dump;
+  const without = excludedObjects(source);
+  const read = async (file: string, options: string[]) => ({
+    file,
+    plan: planRestore(await tools.list(file, options, signal), without),
+  });
+  if (dataArchive === undefined) return [await read(schemaArchive, [])];
+  return [
+    await read(schemaArchive, ['--section=pre-data']),
+    await read(dataArchive, []),
+    await read(schemaArchive, ['--section=post-data']),
+  ];
+}
+
+type ArchiveRun = Run & { readonly file: string };
+
+function pick(archives: readonly Archive[], runs: (plan: ArchivePlan) => readonly Run[]): ArchiveRun[] {
+  return archives.flatMap(({ file, plan }) => runs(plan).map((run) => ({ ...run, file })));
+}
+
+async function restoreRuns(
+  restoration: Restoration,
+  tools: PgTools,
+  runs: readonly ArchiveRun[],
+): Promise<NotCarried[]> {
+  const { build, platform } = restoration;
+  const { isSuperuser, major } = build.session.features;
+  const lost: NotCarried[] = [];
+  for (const run of runs) {
+    if (run.lane === 'builder') await restoreEntries(restoration, tools, run);
+    else if (isSuperuser) await restoreEntries(restoration, tools, run);
+    else lost.push(...(await restoreWhatIsAllowed(restoration, tools, run)));
+    if (run.lane === 'platform') await giveToOwner(platform, build.neutral.owner, major);
+  }
+  return lost;
+}
+
+function restoreEntries({ build, builder }: Restoration, tools: PgTools, run: ArchiveRun): Promise<void> {
+  const { server, names, session, signal } = build;
+  const who = run.lane === 'builder' ? builder : server.admin;
+  return tools.restore({
+    login: { address: server, ...who, database: names.template },
+    archive: run.file,
+    entries: run.entries.map(({ id }) => id),
+    serverMajor: session.features.major,
+    signal,
+  });
+}
+
+/** On managed servers the platform's login is no superuser, and what it may not make tenants go without. */
+async function restoreWhatIsAllowed(
+  restoration: Restoration,
+  tools: PgTools,
+  run: ArchiveRun,
+): Promise<NotCarried[]> {
+  const lost: NotCarried[] = [];
+  for (const entry of run.entries) {
+    try {
+      await restoreEntries(restoration, tools, { ...run, entries: [entry] });
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== errors.restoreFailed.definition.code) throw error;
+      lost.push(lostEntry(entry, error.message));
+    }
+  }
+  return lost;
+}
+
+function lostEntry({ label }: Entry, why: string): NotCarried {
+  return { kind: 'object', name: label, why };
+}
+
+async function preparePublicSchema(platform: pg.Client, { build, source }: Restoration): Promise<void> {
+  if (source.objects.hasPublicSchema) await openPublicSchema(platform, build.neutral);
+  else await platform.query('DROP SCHEMA public');
+}
+
+/** A dump that ends early where nothing refers to what is missing restores without an error. */
+async function assertComplete(platform: pg.Client, source: Source): Promise<void> {
+  const found = await countUserTables(platform);
+  if (found === source.tables) return;
+  throw errors.restoreFailed(`it holds ${found} tables, and the source has ${source.tables}`);
+}
+
+/** In the order of their creation, in which each follows what it reads from. */
+async function refreshViews({ build, builder, source, platform }: Restoration): Promise<void> {
+  const { rows } = await platform.query<{ name: string }>(
+    `SELECT oid::regclass::text AS name FROM pg_class
+      WHERE relkind = 'm' AND oid::regclass::text = ANY($1::text[]) ORDER BY oid`,
+    [[...source.objects.populatedViews]],
+  );
+  await runAsBuilder(
+    build,
+    builder,
+    rows.map(({ name }) => `REFRESH MATERIALIZED VIEW ${name}`),
+  );
+}
+
+function carriedEventTriggers({ objects }: Source) {
+  return objects.eventTriggers.filter(({ isSecurityDefiner }) => !isSecurityDefiner);
+}
+
+/** What would give the author of the source a superuser's rights, at once or in every tenant. */
+function excludedObjects({ objects }: Source): (Excluded & NotCarried)[] {
+  const triggers = objects.eventTriggers.filter(({ isSecurityDefiner }) => isSecurityDefiner);
+  return [
+    ...objects.unsafeWrappers.map(({ oid, kind, name }) => ({
+      oid,
+      kind,
+      name,
+      label: `${kind.toUpperCase()} ${name}`,
+      why: 'making it would run a function of the source as superuser',
+    })),
+    ...triggers.map(({ oid, name }) => ({
+      oid,
+      kind: 'event trigger',
+      name,
+      label: `EVENT TRIGGER ${name}`,
+      why: 'its function is SECURITY DEFINER and would run as superuser in every tenant',
+    })),
+  ];
+}
