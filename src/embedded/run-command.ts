@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import type { ServerAccount } from './server-account.ts';
 
 export type CommandResult = { succeeded: boolean; exitCode: number | null; output: string };
 
 type Command = {
   file: string;
   args: readonly string[];
-  account?: ServerAccount;
+  /** Whom it runs as, if not as the user of this process. */
+  account?: { readonly identity?: { readonly uid: number; readonly gid: number } };
   timeoutMs?: number;
   /** Looks programs up in the PATH of this process. Only for finding things. */
   ownPath?: boolean;

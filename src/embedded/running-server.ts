@@ -24,9 +24,10 @@ export async function adoptRunningServer(place: ServerPlace, password: string): 
     const folder = await workingFolderOf(pidFile.pid, place.account);
     if (folder !== null && folder !== pgData) return forgetDeadServer(pgData);
     const answer = await askServer(pidFile.port, password);
-    if (answer.kind === 'open' && answer.dataDirectory === pgData) return pidFile.port;
-    if (answer.kind === 'refused') throw notOurs(place, pidFile.pid, 'it refuses our password');
-    if (Date.now() > deadline) throw notOurs(place, pidFile.pid, 'it does not answer');
+    if (answer.kind === 'open' && [folder, answer.dataDirectory].includes(pgData)) return pidFile.port;
+    if (answer.kind === 'open') throw notOurs(place, pidFile.pid, `answers for ${answer.dataDirectory}`);
+    if (answer.kind === 'refused') throw notOurs(place, pidFile.pid, 'refuses our password');
+    if (Date.now() > deadline) throw notOurs(place, pidFile.pid, 'does not answer');
     await delay(100);
   }
   return null;
@@ -65,6 +66,6 @@ async function readPidFile(pgData: string): Promise<{ pid: number; port: number 
 
 function notOurs({ pgData }: ServerPlace, pid: number, reason: string) {
   return errors.embeddedFailed(
-    `Process ${pid} serves ${pgData}, but ${reason}. Stop it, or set EMBEDDED_DATA_DIR to another folder.`,
+    `Process ${pid} is noted as the server of ${pgData} and ${reason}. Stop it, or set EMBEDDED_DATA_DIR to another folder.`,
   );
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readEmbeddedEnvironment } from '../../src/embedded/embedded-environment.ts';
 import { accountCanReach, chooseServerAccount } from '../../src/embedded/server-account.ts';
-import { ask, createEmbeddedCases, serverPidIn } from './embedded-cases.ts';
+import { ask, createEmbeddedCases, killServerIn, serverPidIn } from './embedded-cases.ts';
 
 const cases = createEmbeddedCases();
 const isRoot = process.getuid?.() === 0;
@@ -44,6 +44,7 @@ describe.skipIf(!isRoot)('started by root', () => {
       expect(await readEmbeddedEnvironment(dataDir)).toEqual(again.environment);
       await again.stop();
     } finally {
+      await killServerIn(join(serverDir, 'pgdata'));
       await rm(serverDir, { recursive: true });
     }
   });
