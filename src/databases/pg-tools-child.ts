@@ -24,7 +24,7 @@ export type ToolOutcome = {
   readonly lastWords: string;
 };
 
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** pg_restore repeats the whole failing statement below its error. */
 const KEPT_BYTES = 256 * 1024;
 const LONGEST_WORDS = 500;

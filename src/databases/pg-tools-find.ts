@@ -2,14 +2,14 @@ import { constants } from 'node:fs';
 import { access, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errors } from '../errors/catalogue.ts';
-import { runTool } from './pg-tools-child.ts';
+import { DEFAULT_PATH, runTool } from './pg-tools-child.ts';
 
 export type LocalToolsPlace = {
   /** PG_DUMP: this one and no other. */
   readonly pgDump?: string;
   readonly serverBinDir?: string;
   readonly serverMajor: number;
-  /** PATH of this process. */
+  /** PATH of this process; the usual folders of the system if left out. */
   readonly searchPath?: string;
 };
 
@@ -69,7 +69,7 @@ function programs(folders: readonly string[], name: string): string[] {
 }
 
 async function candidateFolders(place: LocalToolsPlace): Promise<string[]> {
-  const path = (place.searchPath ?? '').split(':').filter((folder) => folder.startsWith('/'));
+  const path = (place.searchPath ?? DEFAULT_PATH).split(':').filter((folder) => folder.startsWith('/'));
   const onPath = await Promise.all(path.map(isWrapped));
   return [
     ...(place.serverBinDir === undefined ? [] : [place.serverBinDir]),

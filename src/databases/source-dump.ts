@@ -4,6 +4,7 @@ import { errors } from '../errors/catalogue.ts';
 import type { DatabaseServer } from './database-server.ts';
 import type { DataTable } from './fingerprint-carried-rows.ts';
 import type { PgTools, ToolLogin } from './pg-tools-contract.ts';
+import { quoteIdentifier } from './quote.ts';
 import { fingerprintSource, inspectSource, type Source } from './source-inspection.ts';
 
 export type SourceDump = {
@@ -79,5 +80,5 @@ function rowOptions({ dataTables, dataSequences }: Source): string[] {
 
 /** In quotes nothing is a wildcard. */
 function exactPattern({ schema, table }: DataTable): string {
-  return [schema, table].map((name) => `"${name.replaceAll('"', '""')}"`).join('.');
+  return `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
 }

@@ -24,7 +24,7 @@ export type SourceObjects = {
   /** Wrappers and servers whose creation would run a function of the source's author as superuser. */
   readonly unsafeWrappers: readonly {
     readonly oid: number;
-    readonly catalog: string;
+    readonly kind: string;
     readonly name: string;
   }[];
   readonly policyRoles: readonly string[];

@@ -1,12 +1,20 @@
 import type { Fingerprint } from './database-server.ts';
 import { fingerprintDatabase } from './fingerprint.ts';
+import type { PgTools } from './pg-tools-contract.ts';
 import type { ServerSession } from './server-session.ts';
 import { withConnection } from './template-connection.ts';
-import type { BuiltTemplate, TemplateBuild } from './template-contract.ts';
+import type { BuildContext, BuiltTemplate } from './template-contract.ts';
 import { type Builder, discardTemplate, sealTemplate } from './template-database.ts';
 import { fillFromDatabase } from './template-from-database.ts';
 import { fillFromSql } from './template-from-sql.ts';
 import { countUserTables } from './template-schema.ts';
+
+export type TemplateSource =
+  | { readonly kind: 'database'; readonly name: string; readonly tools: PgTools }
+  /** A file of plain SQL, run in one transaction: how the sample gets in without pg_dump. */
+  | { readonly kind: 'sql'; readonly path: string };
+
+export type TemplateBuild = BuildContext & { readonly source: TemplateSource };
 
 /**
  * Makes a sealed template of the source: everything in it belongs to the neutral owner and may be used by the

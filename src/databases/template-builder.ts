@@ -1,12 +1,12 @@
 import { errors } from '../errors/catalogue.ts';
 import { serverFailure } from './sql-state.ts';
 import { withConnection } from './template-connection.ts';
-import type { TemplateBuild } from './template-contract.ts';
+import type { BuildContext } from './template-contract.ts';
 import type { Builder } from './template-database.ts';
 
 /** Runs statements as the neutral owner. Throws `template_restore_failed` with what the server says. */
 export async function runAsBuilder(
-  { server, names, signal }: Pick<TemplateBuild, 'server' | 'names' | 'signal'>,
+  { server, names, signal }: Pick<BuildContext, 'server' | 'names' | 'signal'>,
   builder: Builder,
   statements: readonly string[],
 ): Promise<void> {

@@ -1,24 +1,18 @@
 import type { DatabaseServer, Fingerprint, NeutralRoles } from './database-server.ts';
-import type { PgTools } from './pg-tools-contract.ts';
 import type { ServerSession } from './server-session.ts';
 import type { NotCarried } from './source-leftovers.ts';
 import type { Builder, TemplateNames } from './template-database.ts';
-
-export type TemplateSource =
-  | { readonly kind: 'database'; readonly name: string; readonly tools: PgTools }
-  /** A file of plain SQL, run in one transaction: how the sample gets in without pg_dump. */
-  | { readonly kind: 'sql'; readonly path: string };
 
 export type BuildLog = {
   readonly info: (fields: object, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 };
 
-export type TemplateBuild = {
+/** What every part of a build needs, wherever the schema comes from. */
+export type BuildContext = {
   readonly server: DatabaseServer;
   /** A session of the platform's login in the database `postgres`, on which the caller holds the lock. */
   readonly session: ServerSession;
-  readonly source: TemplateSource;
   readonly names: TemplateNames;
   readonly neutral: NeutralRoles;
   /** Tables whose rows tenants get, as `schema.table`. */

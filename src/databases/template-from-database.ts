@@ -6,13 +6,13 @@ import { dumpSource, type SourceDump } from './source-dump.ts';
 
 import { isAlreadyDone } from './sql-state.ts';
 import { asPlatform, withConnection } from './template-connection.ts';
-import type { Filling, TemplateBuild } from './template-contract.ts';
+import type { BuildContext, Filling } from './template-contract.ts';
 import { createTemplateDatabase } from './template-database.ts';
 import { restoreSource } from './template-restore.ts';
 
 /** Fills a new template with a dump of the source. */
 export async function fillFromDatabase(
-  build: TemplateBuild,
+  build: BuildContext,
   { name, tools }: { name: string; tools: PgTools },
 ): Promise<Filling> {
   return inPrivateFolder(async (folder) => {
@@ -22,7 +22,7 @@ export async function fillFromDatabase(
   });
 }
 
-async function fill(build: TemplateBuild, dump: SourceDump, tools: PgTools): Promise<Filling> {
+async function fill(build: BuildContext, dump: SourceDump, tools: PgTools): Promise<Filling> {
   const { server, session, names, neutral, signal } = build;
   const { source } = dump;
   await ensurePolicyRoles(session, source.objects.policyRoles);

@@ -4,12 +4,12 @@ import { errors } from '../errors/catalogue.ts';
 import { applicationPrivilegeStatements } from './privileges-application.ts';
 import { runAsBuilder } from './template-builder.ts';
 import { asPlatform, withConnection } from './template-connection.ts';
-import type { Filling, TemplateBuild } from './template-contract.ts';
+import type { BuildContext, Filling } from './template-contract.ts';
 import { createTemplateDatabase } from './template-database.ts';
 import { countUserTables, openPublicSchema } from './template-schema.ts';
 
 /** Fills a new template with what a file of plain SQL makes, in one transaction of the builder. */
-export async function fillFromSql(build: TemplateBuild, path: string): Promise<Filling> {
+export async function fillFromSql(build: BuildContext, path: string): Promise<Filling> {
   const { server, session, names, neutral, signal } = build;
   const sql = await readFile(path, 'utf8');
   const builder = await createTemplateDatabase(session, { names, neutral, locale: undefined });

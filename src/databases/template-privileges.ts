@@ -5,11 +5,11 @@ import type { Source } from './source-inspection.ts';
 import type { NotCarried } from './source-leftovers.ts';
 import { serverFailure } from './sql-state.ts';
 import { runAsBuilder } from './template-builder.ts';
-import type { TemplateBuild } from './template-contract.ts';
+import type { BuildContext } from './template-contract.ts';
 import type { Builder } from './template-database.ts';
 
 export type Restoration = {
-  readonly build: TemplateBuild;
+  readonly build: BuildContext;
   readonly source: Source;
   readonly builder: Builder;
   /** The platform's login in the template. Nothing that it runs calls code of the source. */
