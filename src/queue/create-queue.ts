@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { jobs, provisioningJobId, provisioningRing, type RunProvisioningPayload } from './jobs.ts';
 import { createOutageLog } from './outage-log.ts';
 import { keyPrefix, linkTo, type QueueBackend } from './queue-backend.ts';
-import { within } from './within.ts';
+import { endsWithin, within } from './within.ts';
 
 type JobQueue = BullQueue<
   RunProvisioningPayload,
@@ -93,16 +93,12 @@ export function createQueue({ backend, log }: QueueOptions) {
 
     /** Answers within 1.5 s. */
     async isReachable(): Promise<boolean> {
-      return within(deadlineMs, link.check()).then(
-        () => true,
-        () => false,
-      );
+      return endsWithin(deadlineMs, link.check());
     },
 
     async close(): Promise<void> {
       const queue = await opening?.catch(() => undefined);
-      await queue?.close();
-      await link.close();
+      await endsWithin(deadlineMs, Promise.all([queue?.close(), link.close()]));
     },
   };
 }

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job } from 'bullmq';
+import { type Job, WaitingError } from 'bullmq';
 import type { Logger } from '../telemetry/logger.ts';
 import type { BackendLink } from './backend-link.ts';
 import { jobs, type RunProvisioningPayload } from './jobs.ts';
 import { createOutageLog } from './outage-log.ts';
 import { PatientWorker } from './patient-worker.ts';
 import { keyPrefix, linkTo, type QueueBackend } from './queue-backend.ts';
+import { endsWithin } from './within.ts';
 
 export type QueueWorkerOptions = {
   backend: QueueBackend;
@@ -38,6 +40,7 @@ export function createQueueWorker({ backend, concurrency, handle, log }: QueueWo
   const closing = new AbortController();
   const link = linkTo(backend, { role: 'worker', onError: report });
   let worker: PatientWorker | undefined;
+  let stopped: Promise<void> | undefined;
 
   function report(error: Error): void {
     if (closing.signal.aborted || /could not renew lock/.test(error.message)) return;
@@ -46,12 +49,13 @@ export function createQueueWorker({ backend, concurrency, handle, log }: QueueWo
   }
 
   /** What a handler throws may name anything, and what BullMQ stores can be read by others: it gets no word. */
-  async function process(job: Job, _token?: string, signal?: AbortSignal): Promise<void> {
+  async function process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
     const jobId = job.id ?? 'unknown';
     try {
       const payload = jobs[jobName].payload.parse(job.data);
       await handle(payload, { jobId, signal: signal ?? closing.signal });
     } catch (error) {
+      if (closing.signal.aborted && signal?.aborted) return giveBack(job, token);
       log.error({ err: error, job_id: jobId }, 'A job failed');
       throw new Error('failed; the log says why');
     }
@@ -71,28 +75,34 @@ export function createQueueWorker({ backend, concurrency, handle, log }: QueueWo
 
   /** BullMQ keeps a failed first connection for ever, so each try gets a new worker. */
   async function start(): Promise<void> {
+    const closed = once(closing.signal, 'abort').then(() => false);
     while (!closing.signal.aborted) {
       const candidate = await link.check().then(build).catch(report);
-      const isReady = await candidate?.waitUntilReady().then(() => true, report);
+      const isReady = await Promise.race([candidate?.waitUntilReady().then(() => true, report), closed]);
       if (candidate && isReady && !closing.signal.aborted) {
         worker = candidate;
         candidate.run().catch(report);
         return;
       }
-      await candidate?.close(true);
+      await candidate?.abandonJobs().catch(report);
       await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => undefined);
     }
   }
 
   const started = start();
 
+  async function stop(graceMs: number): Promise<void> {
+    closing.abort();
+    await started;
+    await closeWithin(worker, graceMs);
+    await endsWithin(abortGraceMs, link.close());
+  }
+
   return {
     /** Takes no more jobs and waits for those that run; what still runs after the grace is told to stop. */
-    async close(graceMs: number): Promise<void> {
-      closing.abort();
-      await started;
-      await closeWithin(worker, graceMs);
-      await link.close();
+    close(graceMs: number): Promise<void> {
+      stopped ??= stop(graceMs);
+      return stopped;
     },
   };
 }
@@ -111,12 +121,17 @@ function workerOptions(link: BackendLink, concurrency: number) {
   };
 }
 
-/** A job that outlasts both graces is left as it is: its lock ends, and another worker gets it. */
 async function closeWithin(worker: PatientWorker | undefined, graceMs: number): Promise<void> {
   if (worker === undefined) return;
-  const closed = worker.close().then(() => true);
-  if (await Promise.race([closed, sleep(graceMs, false)])) return;
+  const closed = worker.close();
+  if (await endsWithin(graceMs, closed)) return;
   worker.cancelAllJobs('shutting down');
-  if (await Promise.race([closed, sleep(abortGraceMs, false)])) return;
-  await worker.getBackend().close(true);
+  if (await endsWithin(abortGraceMs, closed)) return;
+  await endsWithin(abortGraceMs, worker.abandonJobs());
+}
+
+/** A job that was told to stop because its worker closes is the next worker's at once. */
+async function giveBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }

@@ -10,6 +10,8 @@ export class PatientWorker extends Worker<unknown, void, string, IQueueBackend, 
   onFetched: () => void = () => undefined;
 
   protected override async moveToActive(token: string, name?: string): Promise<FetchedJob> {
+    // A wait that ends just at the close would still take a job, which the close then has to wait for.
+    if (this.closing !== undefined) return this.nextJobFromJobData();
     try {
       const job = await super.moveToActive(token, name);
       this.onFetched();
@@ -18,5 +20,11 @@ export class PatientWorker extends Worker<unknown, void, string, IQueueBackend, 
       await this.delay(afterFailureMs);
       throw error;
     }
+  }
+
+  /** For a close that may not wait for running jobs: their locks end, and other workers get them. */
+  async abandonJobs(): Promise<void> {
+    await this.lockManager.close();
+    await this.getBackend().close(true);
   }
 }

@@ -10,3 +10,11 @@ export async function within<Answer>(limitMs: number, work: Promise<Answer>): Pr
     clearTimeout(timer);
   }
 }
+
+/** Whether `work` succeeds in time. */
+export async function endsWithin(limitMs: number, work: Promise<unknown>): Promise<boolean> {
+  return within(limitMs, work).then(
+    () => true,
+    () => false,
+  );
+}
