@@ -16,11 +16,17 @@ type Server = Pick<SharedPostgres, 'host' | 'port' | 'admin'>;
 
 export type Bench = Awaited<ReturnType<typeof createProvisioningBench>>;
 
-/** A registry, a source and a worker in this process, on the shared server. */
-export async function createProvisioningBench(
-  more: Record<string, string> = {},
-  server: Server = sharedPostgres(),
-) {
+export type BenchOptions = {
+  /** Variables on top of those that every bench has. */
+  environment?: Record<string, string>;
+  server?: Server;
+  /** `api`: nobody works on the runs unless the test starts a worker with `environment`. */
+  role?: 'all' | 'api';
+};
+
+/** A registry, a source and, unless told otherwise, a worker in this process. */
+export async function createProvisioningBench(options: BenchOptions = {}) {
+  const { server = sharedPostgres(), role = 'all' } = options;
   const id = randomUUID().slice(0, 8);
   const [registryName, sourceName] = [`registry_${id}`, `source_${id}`];
   await runOn(server, 'postgres', `CREATE DATABASE ${registryName}`);
@@ -30,16 +36,16 @@ export async function createProvisioningBench(
     ...environmentOf(server, registryName),
     SOURCE_DATABASE_NAME: sourceName,
     TENANT_DB_PREFIX: `t${id}_`,
-    ...more,
+    ...options.environment,
   };
-  const { config } = loadConfig(environment, 'all');
+  const { config } = loadConfig(environment, role);
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line) => lines.push(line) });
   const shutdown = createShutdown(log);
   await applyRegistryMigrations(config);
   const parts = { config, log, shutdown };
   const platform = await assemblePlatform(parts);
-  const assembly = await assemble({ ...parts, role: 'all', embedded: undefined }, platform);
+  const assembly = await assemble({ ...parts, role, embedded: undefined }, platform);
   const provisioning = createProvisioning({
     registry: platform.registry,
     messages: platform.messages,
@@ -59,6 +65,7 @@ export async function createProvisioningBench(
     assembly,
     provisioning,
     server,
+    registryName,
     sourceName,
     lines,
     request: (name: string, request: Partial<TenantRequest> = {}) =>
