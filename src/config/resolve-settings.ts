@@ -17,6 +17,7 @@ export function resolveSettings(draft: Draft) {
   const { values } = draft;
   const isProduction = values.NODE_ENV === 'production';
   checkEmbedded(draft, isProduction);
+  checkServer(draft, isProduction);
   checkWait(draft);
   const secrets = resolveSecrets(draft, isProduction);
   return {
@@ -54,6 +55,17 @@ function checkEmbedded({ values, problems }: Draft, isProduction: boolean): void
         'Set it to the registry database, or EMBEDDED_IN_PRODUCTION=true to use the embedded PostgreSQL.',
     });
   }
+}
+
+function checkServer({ values, role, problems }: Draft, isProduction: boolean): void {
+  if (!isProduction || !worksOnDatabases(role, values) || values.POSTGRES_ADMIN_PASSWORD !== undefined)
+    return;
+  if (values.GLOBAL_DATABASE_URL === undefined) return;
+  problems.push({
+    variable: 'POSTGRES_ADMIN_PASSWORD',
+    wrong: 'is missing in production',
+    right: 'Set it to the password of POSTGRES_ADMIN_USER on the database server.',
+  });
 }
 
 function checkWait({ values, problems }: Draft): void {

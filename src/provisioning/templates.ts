@@ -89,28 +89,44 @@ async function build(
   place: TemplatePlace,
   session: ServerSession,
 ): Promise<TemplateCopy> {
-  const { registry, naming, log } = needs;
-  const { template, server, signal } = place;
+  const { registry, naming } = needs;
+  const { template } = place;
   await clearUnfinished(needs, place, session);
   await ensureNeutralRoles(session, naming.neutral);
+  const source = await chooseSource(needs, session);
   const names = naming.newTemplateNames();
   // The row is written first: a database that no row names would never be found again.
   const copy = await insertCopy(registry, {
     id: uuidv7(),
     templateId: template.id,
-    serverId: server.id,
+    serverId: place.server.id,
     databaseName: names.database,
     builderRole: names.builderRole,
   });
-  const source = await chooseSource(needs, session);
+  try {
+    return await fill(needs, place, { session, source, copy });
+  } catch (error) {
+    await clearUnfinished(needs, place, session);
+    throw error;
+  }
+}
+
+type Building = { session: ServerSession; source: TemplateSource; copy: TemplateCopy };
+
+async function fill(
+  needs: TemplateNeeds,
+  place: TemplatePlace,
+  { session, source, copy }: Building,
+): Promise<TemplateCopy> {
+  const { template, server, signal } = place;
   const options = { dataTables: template.dataTables, signal };
   const built = await buildTemplate({
     server,
     session,
     source,
-    names: { template: names.database, builderRole: names.builderRole },
-    neutral: naming.neutral,
-    log,
+    names: { template: copy.databaseName, builderRole: copy.builderRole },
+    neutral: needs.naming.neutral,
+    log: needs.log,
     ...options,
   });
   // A script says nothing of the database that it stands for, and that database is what is watched.
@@ -118,7 +134,7 @@ async function build(
     source.kind === 'sql'
       ? await fingerprintSource(server, needs.sourceDatabase, options)
       : built.sourceFingerprint;
-  return registry
+  return needs.registry
     .transaction()
     .execute((trx) => finishCopy(trx, { ...built, sourceFingerprint, id: copy.id, templateId: template.id }));
 }
