@@ -1,7 +1,7 @@
 import { Queue as BullQueue, type IQueueBackend } from 'bullmq';
 import { errors } from '../errors/catalogue.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { jobs, provisioningJobId, provisioningRing, type RunProvisioningPayload } from './jobs.ts';
+import { jobs, provisioningJobId, type RunProvisioningPayload } from './jobs.ts';
 import { createOutageLog } from './outage-log.ts';
 import { keyPrefix, linkTo, type QueueBackend } from './queue-backend.ts';
 import { endsWithin, within } from './within.ts';
@@ -62,23 +62,15 @@ export function createQueue({ backend, log }: QueueOptions) {
     }
   }
 
-  async function ring(payload: RunProvisioningPayload, ringNumber: number): Promise<void> {
-    const data = jobs[jobName].payload.parse(payload);
-    const options = { jobId: provisioningJobId(data, ringNumber), attempts: 1, stackTraceLimit: 0 };
-    await ask((queue) => queue.add(jobName, data, options));
-  }
-
   return {
     /**
      * Tells a worker to look at a run. A ring with the same number as one that BullMQ still keeps does nothing.
      * @throws errors.queueUnavailable after 1.5 s at the latest. The job may have arrived all the same.
      */
-    ring,
-
-    /** The same from an outbox row of the topic `queue.run-provisioning`. @throws ZodError for any other row. */
-    async ringFromOutbox({ payload }: { payload: unknown }): Promise<void> {
-      const { ring: ringNumber, ...data } = provisioningRing.parse(payload);
-      await ring(data, ringNumber);
+    async ring(payload: RunProvisioningPayload, ringNumber: number): Promise<void> {
+      const data = jobs[jobName].payload.parse(payload);
+      const options = { jobId: provisioningJobId(data, ringNumber), attempts: 1, stackTraceLimit: 0 };
+      await ask((queue) => queue.add(jobName, data, options));
     },
 
     /** @throws errors.queueUnavailable */

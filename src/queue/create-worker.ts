@@ -44,8 +44,9 @@ export function createQueueWorker({ backend, concurrency, handle, log }: QueueWo
 
   function report(error: Error): void {
     if (closing.signal.aborted || /could not renew lock/.test(error.message)) return;
-    if (/Missing lock|Lock mismatch/.test(error.message)) log.warn({ err: error }, 'A job was taken over');
-    else outage.failed(error);
+    if (/^(Missing (lock|key)|Lock mismatch|Job .* is not in the)/.test(error.message)) {
+      log.warn({ err: error }, 'The end of a job could not be noted: it is gone, or another worker has it');
+    } else outage.failed(error);
   }
 
   /** What a handler throws may name anything, and what BullMQ stores can be read by others: it gets no word. */

@@ -10,9 +10,6 @@ export const jobs = {
   },
 } as const;
 
-/** What an outbox row of the topic `queue.run-provisioning` holds. */
-export const provisioningRing = jobs['run-provisioning'].payload.extend({ ring: z.int().nonnegative() });
-
 export type RunProvisioningPayload = z.infer<(typeof jobs)['run-provisioning']['payload']>;
 
 /**

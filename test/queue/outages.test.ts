@@ -13,6 +13,7 @@ import { captureLog, until } from './captured-log.ts';
 failOnLeaks();
 
 const unreachable = 'The queue cannot be reached; it is tried again until it can';
+const forgotten = 'The end of a job could not be noted: it is gone, or another worker has it';
 const cleanups: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -117,6 +118,35 @@ test('a worker outlives a restart of Redis, and says so in one line', async () =
   await until(() => handled.length === 2);
   expect(output.complaints()).toEqual([unreachable]);
   expect(output.lines.map(({ msg }) => msg)).toContain('The queue can be reached again');
+});
+
+test('a job that Redis forgot while it ran ends here, and the next one comes', async () => {
+  const redis = await startRedis();
+  const backend = { kind: 'redis', url: redis.url } as const;
+  const { queue } = openQueue(backend);
+  const output = captureLog();
+  let finish: () => void = () => undefined;
+  const started: string[] = [];
+  const handle = async ({ tenant_id }: { tenant_id: string }) => {
+    started.push(tenant_id);
+    if (started.length > 1) return;
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+  };
+  const worker = createQueueWorker({ backend, concurrency: 2, handle, log: output.log });
+  cleanups.push(() => worker.close(1_000));
+  await queue.ring(newPayload(), 1);
+  await until(() => started.length === 1);
+  await redis.restart();
+  await until(() => queue.isReachable());
+  finish();
+  await until(() => output.complaints().includes(forgotten));
+  await queue.ring(newPayload(), 1);
+  await until(() => started.length === 2);
+  // Whether a connect fails meanwhile depends on how fast Redis starts.
+  const others = output.complaints().filter((complaint) => complaint !== unreachable);
+  expect(new Set(others)).toEqual(new Set([forgotten]));
 });
 
 test('a worker started before its Redis takes jobs when Redis comes', async () => {

@@ -75,18 +75,6 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
     expect(ids.map((id) => id.slice(-1))).toEqual(['1', '2']);
   });
 
-  test('takes what an outbox row holds, and refuses another', async () => {
-    const payload = newPayload();
-    const ids: string[] = [];
-    startWorker(async (_payload, { jobId }) => {
-      ids.push(jobId);
-    });
-    await queue.ringFromOutbox({ payload: { ...payload, ring: 5 } });
-    await until(() => ids.length === 1);
-    expect(ids).toEqual([`${payload.tenant_id}-3-5`]);
-    await expect(queue.ringFromOutbox({ payload })).rejects.toThrow(/ring/);
-  });
-
   test('outlives a handler that throws, logs why, and stores nothing of it', async () => {
     const failing = newPayload();
     const next = newPayload();
