@@ -1,8 +1,8 @@
 import { group, type ValueOf } from './setting.ts';
-import { durationMs, flag, integer, list, oneOf, port, text, url } from './value-parsers.ts';
+import { durationMs, flag, integer, list, oneOf, port, text, url, urlList } from './value-parsers.ts';
 
 const postgresUrl = url('postgres', 'postgresql');
-const redisUrl = url('redis', 'rediss');
+const redisUrl = urlList('redis', 'rediss');
 
 const process = group('Process');
 const registry = group('Registry');
@@ -99,7 +99,7 @@ export const settings = {
 
   REDIS_URL: queue(
     redisUrl,
-    'Redis 6.2 or newer with maxmemory-policy noeviction. Without it the queue lives in the registry database.',
+    'Redis 6.2 or newer with maxmemory-policy noeviction; the nodes of a cluster are separated by commas. Without it the queue lives in the registry database.',
     { secret: true },
   ),
   REDIS_PASSWORD: queue(text, 'Password of REDIS_URL, when the URL has none.', { secret: true }),

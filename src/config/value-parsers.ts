@@ -51,10 +51,17 @@ export const oneOf = <const Values extends readonly [string, ...string[]]>(...va
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
 
 /** A URL of one of the schemes; the text stays as it is. */
-export const url = (...schemes: string[]) =>
+export const url = (...schemes: string[]) => urlText(schemes, (value) => [value]);
+
+/** One URL, or several separated by commas. */
+export const urlList = (...schemes: string[]) => urlText(schemes, (value) => value.split(','));
+
+const urlText = (schemes: string[], split: (value: string) => string[]) =>
   z.string().transform((value, context) => {
-    const scheme = URL.canParse(value) ? new URL(value).protocol.slice(0, -1) : undefined;
-    if (scheme === undefined || !schemes.includes(scheme)) {
+    const areRight = split(value).every(
+      (each) => URL.canParse(each) && schemes.includes(new URL(each).protocol.slice(0, -1)),
+    );
+    if (!areRight) {
       return refuse(context, `must be a URL that begins with ${schemes.map((s) => `${s}://`).join(' or ')}`);
     }
     return value;

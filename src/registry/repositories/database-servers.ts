@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { DatabaseServers } from '../tables.generated.ts';
 
@@ -41,7 +41,7 @@ export async function chooseServer(
     .groupBy('server.id')
     .having(({ eb, fn, ref }) => eb(fn.count('tenant.id'), '<', ref('server.capacityDatabases')))
     .orderBy(({ eb }) => eb('server.region', '=', region), 'desc')
-    .orderBy(({ eb, fn, ref }) => eb(fn.count('tenant.id'), '/', ref('server.capacityDatabases')))
+    .orderBy(sql`count(tenant.id)::float8 / server.capacity_databases`)
     .orderBy('server.name')
     .limit(1)
     .executeTakeFirst();

@@ -1,9 +1,12 @@
-import type { Insertable, Selectable, Updateable } from 'kysely';
+import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { TenantRegistry, TenantStatus } from '../tables.generated.ts';
 
 export type Tenant = Selectable<TenantRegistry>;
 export type TenantChange = Updateable<TenantRegistry>;
+
+/** The predicate of the unique index, to the letter: a bound value would not be recognized as the same. */
+const slugIsInUse = sql<boolean>`status <> 'deleted'`;
 
 /** Inserts unless the slug is taken. @returns whether it was inserted. */
 export async function insertTenant(
@@ -13,7 +16,7 @@ export async function insertTenant(
   const inserted = await executor
     .insertInto('tenantRegistry')
     .values(tenant)
-    .onConflict((conflict) => conflict.column('slug').where('status', '!=', 'deleted').doNothing())
+    .onConflict((conflict) => conflict.column('slug').where(slugIsInUse).doNothing())
     .returning('id')
     .executeTakeFirst();
   return inserted !== undefined;
@@ -42,14 +45,4 @@ export async function changeTenant(
     .where('status', 'in', expected.status)
     .returningAll()
     .executeTakeFirst();
-}
-
-export async function countTenantsOnServer(executor: RegistryExecutor, serverId: string): Promise<number> {
-  const { count } = await executor
-    .selectFrom('tenantRegistry')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('serverId', '=', serverId)
-    .where('databaseName', 'is not', null)
-    .executeTakeFirstOrThrow();
-  return count;
 }

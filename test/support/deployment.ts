@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findFreePort } from '../../src/embedded/free-port.ts';
+import { createApiClient } from './api-client.ts';
+import { type Program, type RunningProgram, startProgram } from './programs.ts';
+import { environmentOf, runOn } from './provisioning-bench.ts';
+import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
+
+export type DeploymentOptions = {
+  api: number;
+  worker: number;
+  environment?: Record<string, string>;
+  server?: Pick<SharedPostgres, 'host' | 'port' | 'admin'>;
+};
+
+export type Deployment = Awaited<ReturnType<typeof createDeployment>>;
+
+/** Api and worker processes as somebody would run them, against servers that are there already. */
+export async function createDeployment(options: DeploymentOptions) {
+  const server = options.server ?? sharedPostgres();
+  const id = randomUUID().slice(0, 8);
+  const [registryName, sourceName] = [`registry_${id}`, `source_${id}`];
+  await runOn(server, 'postgres', `CREATE DATABASE ${registryName}`);
+  await runOn(server, 'postgres', `CREATE DATABASE ${sourceName}`);
+  await runOn(server, sourceName, await readFile('samples/crm.sql', 'utf8'));
+  const environment: Record<string, string> = {
+    ...environmentOf(server, registryName),
+    MIGRATE_ON_START: 'true',
+    SOURCE_DATABASE_NAME: sourceName,
+    TENANT_DB_PREFIX: `t${id}_`,
+    ...options.environment,
+  };
+  const workers = await Promise.all(
+    Array.from({ length: options.worker }, () => start('worker', environment)),
+  );
+  const apis = await Promise.all(Array.from({ length: options.api }, () => start('api', environment)));
+  const clients = apis.map(({ port }) => createApiClient(`http://127.0.0.1:${port}`));
+  const [first, second] = clients;
+  if (first === undefined) throw new Error('A deployment has one api process at least.');
+  return {
+    server,
+    registryName,
+    environment,
+    adminKey: environment.SUPER_ADMIN_KEY ?? '',
+    apis: [first, second ?? first] as const,
+    processes: { apis, workers },
+    startMore: (program: Program) => start(program, environment),
+    async stop() {
+      await Promise.all([...apis, ...workers].map(({ program }) => program.kill('SIGTERM')));
+    },
+  };
+}
+
+export type StartedProcess = { program: RunningProgram; port: number };
+
+async function start(program: Program, environment: Record<string, string>): Promise<StartedProcess> {
+  const [port, metricsPort] = [await findFreePort(), await findFreePort()];
+  const started = startProgram(program, {
+    ...environment,
+    PORT: String(port),
+    METRICS_PORT: String(metricsPort),
+  });
+  await Promise.race([ready(metricsPort), started.exited.then(() => started.saw(/never/))]);
+  return { program: started, port };
+}
+
+async function ready(port: number): Promise<void> {
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined);
+    await response?.arrayBuffer();
+    if (response?.ok) return;
+    await delay(50);
+  }
+}
