@@ -16,6 +16,17 @@ export const systemErrors = {
     ['registry_unavailable', 503, 'Registry unavailable'],
     () => 'The registry database cannot be reached.',
   ),
+  registryMissing: defineError(
+    ['registry_database_missing', 503, 'Registry database missing'],
+    (database: string) =>
+      `The registry database "${database}" does not exist. Create it (createdb ${database}), or correct GLOBAL_DATABASE_URL.`,
+    { retryAfterSeconds: 30 },
+  ),
+  registryLoginRefused: defineError(
+    ['registry_login_refused', 503, 'Registry login refused'],
+    (why: string) => `The registry database refuses the login of GLOBAL_DATABASE_URL: ${why}`,
+    { retryAfterSeconds: 30 },
+  ),
   registryNotMigrated: defineError(
     ['registry_not_migrated', 503, 'Registry not migrated'],
     (pending: number) => `The registry lacks ${pending} migration(s). Run: npm run migrate:global`,

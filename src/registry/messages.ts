@@ -10,6 +10,7 @@ export type RegistryMessage =
   | { kind: 'run.changed'; runId: string; tenantId: string }
   | { kind: 'tenant.changed'; tenantId: string; slug: string }
   | { kind: 'outbox.added' }
+  | { kind: 'sessions.changed'; userId: string }
   | { kind: 'answer.stored'; scope: string; key: string };
 
 type MessageKind = RegistryMessage['kind'];

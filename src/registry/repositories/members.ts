@@ -61,16 +61,24 @@ function selectMembers(executor: RegistryExecutor, tenantId: string) {
     .select(['m.userId', 'u.email', 'u.name', 'm.role', 'm.createdAt']);
 }
 
-/** All tenants of a person but those that were deleted, oldest first. */
+/** All tenants of a person, oldest first, but those of which nothing is left: others may have their slugs. */
 export async function listMemberships(executor: RegistryExecutor, userId: string): Promise<Membership[]> {
+  return selectMemberships(executor, userId).where('t.status', '<>', 'deleted').orderBy('t.id').execute();
+}
+
+export async function findMembership(
+  executor: RegistryExecutor,
+  { tenantId, userId }: MemberKey,
+): Promise<Membership | undefined> {
+  return selectMemberships(executor, userId).where('m.tenantId', '=', tenantId).executeTakeFirst();
+}
+
+function selectMemberships(executor: RegistryExecutor, userId: string) {
   return executor
     .selectFrom('tenantMembers as m')
     .innerJoin('tenantRegistry as t', 't.id', 'm.tenantId')
     .where('m.userId', '=', userId)
-    .where('t.status', 'not in', ['deleting', 'purging', 'deleted'])
-    .select(['m.tenantId', 't.slug', 't.name', 't.status', 'm.role'])
-    .orderBy('t.id')
-    .execute();
+    .select(['m.tenantId', 't.slug', 't.name', 't.status', 'm.role']);
 }
 
 export type Seats = { plan: string; limit: number | null };

@@ -35,15 +35,17 @@ export async function insertRefreshToken(
     .execute();
 }
 
+export type SessionOfToken = { sessionId: string; userId: string; tenantId: string | null };
+
 export async function findSessionOfToken(
   executor: RegistryExecutor,
   tokenHmac: Buffer,
-): Promise<{ sessionId: string; userId: string } | undefined> {
+): Promise<SessionOfToken | undefined> {
   return executor
     .selectFrom('refreshTokens as r')
     .innerJoin('sessions as s', 's.id', 'r.sessionId')
     .where('r.tokenHmac', '=', tokenHmac)
-    .select(['r.sessionId', 's.userId'])
+    .select(['r.sessionId', 's.userId', 's.tenantId'])
     .executeTakeFirst();
 }
 

@@ -53,8 +53,18 @@ export async function replacePasswordHash(
   return changed.numUpdatedRows > 0n;
 }
 
-export async function recordLogin(executor: RegistryExecutor, id: string): Promise<void> {
-  await executor.updateTable('globalUsers').set({ lastLoginAt: sql`now()` }).where('id', '=', id).execute();
+/** @returns false when the password that was verified is not the person's any more. */
+export async function recordLogin(
+  executor: RegistryExecutor,
+  { id, passwordHash }: Pick<User, 'id' | 'passwordHash'>,
+): Promise<boolean> {
+  const changed = await executor
+    .updateTable('globalUsers')
+    .set({ lastLoginAt: sql`now()` })
+    .where('id', '=', id)
+    .where('passwordHash', '=', passwordHash)
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
 }
 
 /** Whoever makes a super administrator vouches for the address, too. */
