@@ -32,6 +32,7 @@ const harmless = new Set([
   ...Object.values(tenantErrors).map(({ definition }) => definition.code),
   errors.adminNotConfigured.definition.code,
   errors.registryUnavailable.definition.code,
+  errors.registryNotMigrated.definition.code,
   errors.registrationsFull.definition.code,
   errors.shuttingDown.definition.code,
 ]);

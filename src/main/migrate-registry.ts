@@ -1,11 +1,11 @@
 import type { Config } from '../config/load-config.ts';
 import { registryConnection } from '../config/registry-connection.ts';
-import { errors } from '../errors/catalogue.ts';
 import type { MigrationState } from '../registry/migrate-registry.ts';
 import { openRegistry } from '../registry/registry-database.ts';
 import { applyRegistryMigrations, readMigrationStatus } from './apply-registry-migrations.ts';
 import { configurationForCommand } from './configured-elsewhere.ts';
 import { explain } from './process-life.ts';
+import { registryFailure } from './ready-registry.ts';
 
 const usage = `Usage: npm run migrate:global              apply pending registry migrations
        npm run migrate:global -- status    list each as applied or pending`;
@@ -16,10 +16,9 @@ async function main([command, ...rest]: string[]): Promise<number> {
     return 2;
   }
   const config = await configurationForCommand();
-  if (command === 'status') return showStatus(await status(config));
-  const applied = await applyRegistryMigrations(config).catch((error: unknown) => {
-    throw isUnreachable(error) ? errors.registryUnavailable().causedBy(error) : error;
-  });
+  const before = await status(config);
+  if (command === 'status') return showStatus(before);
+  const applied = await applyRegistryMigrations(config);
   for (const name of applied) process.stdout.write(`applied  ${name}\n`);
   process.stdout.write(applied.length === 0 ? 'Nothing to do: the registry is up to date.\n' : '');
   return 0;
@@ -37,7 +36,7 @@ async function status(config: Config): Promise<MigrationState[]> {
   try {
     return await readMigrationStatus(database);
   } catch (error) {
-    throw errors.registryUnavailable().causedBy(error);
+    throw registryFailure(error, login.database);
   } finally {
     await database.destroy();
   }
@@ -51,12 +50,6 @@ function showStatus(migrations: readonly MigrationState[]): number {
     );
   }
   return migrations.some(({ appliedAt }) => appliedAt === null) ? 1 : 0;
-}
-
-function isUnreachable(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && /^(ECONN|ENOTFOUND|ETIMEDOUT|EHOST)/.test(String(error.code))
-  );
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

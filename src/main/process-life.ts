@@ -44,6 +44,7 @@ export function explain(error: unknown): void {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof AppError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!(error instanceof AppError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return error.cause instanceof Error ? `${error.message}\n(${error.cause.message})` : error.message;
 }

@@ -8,15 +8,27 @@ import type { Platform, ProcessParts } from './assemble-platform.ts';
 const lookEveryMs = 1_000;
 
 /** What keeps the registry from being used, or null. */
-export async function registryProblem(registry: RegistryDatabase): Promise<AppError | null> {
+export async function registryProblem(
+  registry: RegistryDatabase,
+  database: string,
+): Promise<AppError | null> {
   try {
     const pending = (await readMigrationStatus(registry)).filter(
       ({ appliedAt }) => appliedAt === null,
     ).length;
     return pending === 0 ? null : errors.registryNotMigrated(pending);
   } catch (error) {
-    return errors.registryUnavailable().causedBy(error);
+    return registryFailure(error, database);
   }
+}
+
+/** What it means that a connection to the registry failed. */
+export function registryFailure(error: unknown, database: string): AppError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === '3D000') return errors.registryMissing(database).causedBy(error);
+  if (code === '28P01' || code === '28000')
+    return errors.registryLoginRefused((error as Error).message).causedBy(error);
+  return errors.registryUnavailable().causedBy(error);
 }
 
 type Waiting = ProcessParts & {
@@ -32,7 +44,7 @@ type Waiting = ProcessParts & {
 export async function readyRegistry({ config, log, platform, signal, onProblem }: Waiting): Promise<void> {
   let said = '';
   while (!signal.aborted) {
-    const problem = await registryProblem(platform.registry);
+    const problem = await registryProblem(platform.registry, platform.login.database);
     if (problem === null) return;
     if (problem.code === 'registry_not_migrated' && config.MIGRATE_ON_START) {
       const applied = await applyRegistryMigrations(config);
