@@ -47,7 +47,7 @@ const NAMED_TABLES = `
     SELECT NULL, c.oid, c.relkind FROM numbering u JOIN pg_catalog.pg_class c ON c.oid = u.oid AND c.relkind = 'S'
   )
   SELECT f.name, f.relkind = 'S' AS "isSequence", n.nspname::text AS schema, c.relname::text AS "table",
-         format('%I.%I', n.nspname, c.relname) AS identity
+         quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS identity
     FROM found f
     LEFT JOIN pg_catalog.pg_class c ON c.oid = f.oid
     LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -34,5 +34,5 @@ export function judgeRestore(outcome: ToolOutcome, tools: { major: number }, ser
     failures.every(isHarmless) &&
     outcome.stderr.at(-1)?.endsWith('errors ignored on restore: 1');
   if (onlyHarmless) return;
-  throw errors.restoreFailed(failures.find((line) => !isHarmless(line)) ?? outcome.lastWords);
+  throw errors.restoreFailed(failures.find((line) => !isHarmless(line)) ?? failures[0] ?? outcome.lastWords);
 }

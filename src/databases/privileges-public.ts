@@ -105,7 +105,7 @@ const DEFAULT_PRIVILEGES = `
     SELECT d.oid, d.defaclobjtype AS type, n.nspname, d.defaclacl AS acl,
            CASE WHEN d.defaclnamespace = 0
                 THEN acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)
-                ELSE '{}' END AS standard
+                END AS standard
       FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
      WHERE d.defaclrole IN (SELECT datdba FROM pg_database WHERE datname = current_database())
         OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -18,7 +18,7 @@ const LEFTOVERS = [
      FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
   `SELECT 'security label', format('%s %s', objtype, objname), 'labels belong to a server''s own policy'
      FROM pg_seclabels WHERE objtype NOT IN ('database', 'role', 'tablespace')`,
-  `SELECT 'database setting', coalesce(setting, ''), 'settings of a database are not cloned with it'
+  `SELECT 'database setting', split_part(setting, '=', 1), 'settings of a database are not cloned with it'
      FROM pg_db_role_setting, unnest(setconfig) setting
     WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())`,
   `SELECT 'large objects', count(*)::text, 'only the rows of SOURCE_DATA_TABLES are carried'

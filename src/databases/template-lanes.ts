@@ -1,5 +1,5 @@
-/** Who restores an entry of an archive. */
-export type Lane = 'builder' | 'platform';
+/** Who restores an entry of an archive; `eventTrigger` is the platform too, when nothing else is left to do. */
+export type Lane = 'builder' | 'platform' | 'eventTrigger';
 
 export type Run = { readonly lane: Lane; readonly entries: readonly Entry[] };
 
@@ -45,7 +45,7 @@ export function planRestore(list: string, excluded: readonly Excluded[]): Archiv
   return {
     schemas: inRuns(schemas, () => 'builder'),
     objects: inRuns(objects, laneOf),
-    eventTriggers: inRuns(eventTriggers, () => 'platform'),
+    eventTriggers: inRuns(eventTriggers, () => 'eventTrigger'),
   };
 }
 

@@ -40,8 +40,8 @@ export async function restoreSource(
   lost.push(...(await expressPrivileges(restoration)));
   const kept = carriedEventTriggers(source).flatMap((trigger) => trigger.function ?? []);
   await keepFromOwner(platform, kept);
-  lost.push(...(await restore((plan) => plan.eventTriggers)));
-  return lost;
+  // From here on no statement of the platform may change anything in this database: it would start them.
+  return [...lost, ...(await restore((plan) => plan.eventTriggers))];
 }
 
 /** Rows go in between what defines tables and what checks them: indexes, keys, triggers. */
@@ -71,14 +71,14 @@ async function restoreRuns(
   tools: PgTools,
   runs: readonly ArchiveRun[],
 ): Promise<NotCarried[]> {
-  const { build, platform } = restoration;
-  const { isSuperuser, major } = build.session.features;
+  const { isSuperuser, major } = restoration.build.session.features;
   const lost: NotCarried[] = [];
   for (const run of runs) {
-    if (run.lane === 'builder') await restoreEntries(restoration, tools, run);
-    else if (isSuperuser) await restoreEntries(restoration, tools, run);
+    const isAllowed = run.lane === 'builder' || isSuperuser;
+    if (isAllowed) await restoreEntries(restoration, tools, run);
     else lost.push(...(await restoreWhatIsAllowed(restoration, tools, run)));
-    if (run.lane === 'platform') await giveToOwner(platform, build.neutral.owner, major);
+    if (run.lane === 'platform')
+      await giveToOwner(restoration.platform, restoration.build.neutral.owner, major);
   }
   return lost;
 }
