@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,10 +9,18 @@ import { findFreePort } from '../../src/embedded/free-port.ts';
 
 const run = promisify(execFile);
 
-/** The commands that `npm start` printed, as a person would paste them: one block of indented lines each. */
-function printedCommands(output: string): string[] {
+/** The commands that `npm start` printed, as a person would paste them. */
+function printedCommands(output: string): string {
   const lines = output.split('\n').filter((line) => /^ {2,}(TOKEN=|curl |npx |-H |-d |\|)/.test(line));
-  return lines.join('\n').split(/\n(?= {2}(?:TOKEN=|curl |npx ))/);
+  return lines.map((line) => line.trim()).join('\n');
+}
+
+/** The README's commands from the first registration to the operator's view. */
+async function readmeCommands(port: number): Promise<string> {
+  const blocks = [...(await readFile('README.md', 'utf8')).matchAll(/```bash\n([\s\S]*?)```/g)].map(
+    ([, block]) => block,
+  );
+  return blocks.slice(1).join('\n').replaceAll('localhost:3001', `localhost:${port}`);
 }
 
 describe('npm start on a fresh clone', () => {
@@ -20,6 +28,7 @@ describe('npm start on a fresh clone', () => {
   let child: ReturnType<typeof spawn>;
   let output = '';
   let pasted = '';
+  let fromReadme = '';
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tm-clone-'));
@@ -35,9 +44,12 @@ describe('npm start on a fresh clone', () => {
     child.stdout?.on('data', (chunk) => (output += chunk));
     child.stderr?.on('data', (chunk) => (output += chunk));
     await expect.poll(() => output, { timeout: 240_000, interval: 200 }).toMatch(/npx tenant-cli list/);
-    const script = ['set -e', ...printedCommands(output)].join('\n');
-    const shell = await run('bash', ['-c', script], { cwd: folder, env: { PATH, HOME } });
-    pasted = `${shell.stderr}\n${shell.stdout}`;
+    const paste = async (commands: string) => {
+      const shell = await run('bash', ['-ec', commands], { cwd: folder, env: { PATH, HOME } });
+      return `${shell.stderr}\n${shell.stdout}`;
+    };
+    pasted = await paste(printedCommands(output));
+    fromReadme = await paste(await readmeCommands(port));
   }, 300_000);
 
   afterAll(async () => {
@@ -58,6 +70,12 @@ describe('npm start on a fresh clone', () => {
 
   it('and the operator’s list', () => {
     expect(pasted).toMatch(/acme-corp\s.*active/);
+  });
+
+  it('does what the README shows', () => {
+    expect(fromReadme).toMatch(/"slug":"example-ltd"/);
+    expect(fromReadme.match(/First customer/g)?.length).toBe(2);
+    expect(fromReadme).toMatch(/example-ltd\s.*active/);
   });
 
   it('says how long it took', () => {
