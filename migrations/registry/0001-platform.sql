@@ -52,6 +52,9 @@ CREATE TABLE templates (
   key text NOT NULL UNIQUE,
   source_database text NOT NULL,
   data_tables text[] NOT NULL DEFAULT '{}',
+  -- Why the last look at the source gave no template; NULL when it did.
+  trouble_code text,
+  trouble_detail text,
   created_at timestamptz NOT NULL DEFAULT now()
 );
 

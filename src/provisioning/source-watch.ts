@@ -1,5 +1,6 @@
+import { AppError } from '../errors/app-error.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
-import { upsertTemplate } from '../registry/repositories/templates.ts';
+import { noteTemplateTrouble, type Template, upsertTemplate } from '../registry/repositories/templates.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ServerDirectory } from './server-directory.ts';
 import type { TemplateLibrary } from './templates.ts';
@@ -14,6 +15,8 @@ export type SourceWatchNeeds = {
   log: Logger;
 };
 
+type Trouble = { code: string; detail: string };
+
 /**
  * Looks at the source now and then, and builds a new template version when it changed; the first look builds
  * the first version, so that the first sign-up need not wait for it.
@@ -21,7 +24,7 @@ export type SourceWatchNeeds = {
 export function createSourceWatch({ registry, servers, templates, template, log }: SourceWatchNeeds) {
   const stopping = new AbortController();
   let underway: Promise<void> = Promise.resolve();
-  let lastError = '';
+  let lastTrouble = '';
 
   async function announce() {
     const templateRow = await upsertTemplate(registry, template);
@@ -31,23 +34,29 @@ export function createSourceWatch({ registry, servers, templates, template, log 
 
   async function look(): Promise<void> {
     try {
-      const [row, server] = [
-        await upsertTemplate(registry, template),
-        await servers.announceEnvironmentServer(),
-      ];
-      await templates.refresh({
-        template: row,
-        server: await servers.get(server.id),
-        signal: stopping.signal,
-      });
-      if (lastError !== '') log.info('The template is up to date again');
-      lastError = '';
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const { templateRow, serverId } = await announce();
+      const trouble = await refresh(templateRow, serverId);
+      await noteTemplateTrouble(registry, templateRow.id, trouble);
       // Said once; a source that stays missing would fill the log.
-      if (message !== lastError && !stopping.signal.aborted)
-        log.error({ err: error }, 'The template cannot be made');
-      lastError = message;
+      if (trouble !== null && trouble.detail !== lastTrouble)
+        log.error({ code: trouble.code }, trouble.detail);
+      if (trouble === null && lastTrouble !== '') log.info('The template is up to date again');
+      lastTrouble = trouble?.detail ?? '';
+    } catch (error) {
+      if (!stopping.signal.aborted)
+        log.warn({ err: error }, 'Looking at the source failed; it is tried again');
+    }
+  }
+
+  /** @returns what is in the way, or null. */
+  async function refresh(templateRow: Template, serverId: string): Promise<Trouble | null> {
+    try {
+      const server = await servers.get(serverId);
+      await templates.refresh({ template: templateRow, server, signal: stopping.signal });
+      return null;
+    } catch (error) {
+      if (stopping.signal.aborted || !(error instanceof AppError)) throw error;
+      return { code: error.code, detail: error.message };
     }
   }
 
@@ -55,10 +64,7 @@ export function createSourceWatch({ registry, servers, templates, template, log 
     /** Writes server and template of this process's environment into the registry; jobs need both rows. */
     announce,
 
-    /** Why the newest template could not be made, or an empty text. */
-    lastError: () => lastError,
-
-    /** One look at a time; a look that is due while one is under way is left out. */
+    /** One look at a time. */
     look(): Promise<void> {
       underway = underway.then(look);
       return underway;

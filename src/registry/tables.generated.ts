@@ -197,6 +197,8 @@ export interface Templates {
   id: string;
   key: string;
   sourceDatabase: string;
+  troubleCode: string | null;
+  troubleDetail: string | null;
 }
 
 export interface TemplateVersions {

@@ -24,6 +24,19 @@ export async function findTemplate(executor: RegistryExecutor, key: string): Pro
   return executor.selectFrom('templates').selectAll().where('key', '=', key).executeTakeFirst();
 }
 
+/** Keeps why there is no new template, for those who ask how the system is; null when all is well. */
+export async function noteTemplateTrouble(
+  executor: RegistryExecutor,
+  id: string,
+  trouble: { code: string; detail: string } | null,
+): Promise<void> {
+  await executor
+    .updateTable('templates')
+    .set({ troubleCode: trouble?.code ?? null, troubleDetail: trouble?.detail ?? null })
+    .where('id', '=', id)
+    .execute();
+}
+
 export type CopyPlace = { templateId: string; serverId: string };
 
 /** The newest finished copy, with the fingerprint that its source had. */
