@@ -1,4 +1,5 @@
 import {
+  type FactQuery,
   type FingerprintContext,
   inUserSchema,
   madeAfterInitdb,
@@ -7,41 +8,74 @@ import {
 } from './fingerprint-context.ts';
 
 /** Who owns what and who may do what with it. Each query gives rows of (kind, identity, definition). */
-export function privilegeQueries({ roleName }: FingerprintContext): string[] {
+export function privilegeQueries({ roleName }: FingerprintContext): FactQuery[] {
   return [
-    ...OWNED.map((objects) => ownership(objects, roleName)),
-    ...GRANTED.map((objects) => ownershipAndGrants(objects, roleName)),
-    ...SYSTEM_CATALOGS.map((catalog) => grantsBeyondInitdb(catalog, roleName)),
-    columnGrants(roleName),
-    defaultPrivileges(roleName),
+    { sql: ownership(EXTENSIONS, roleName) },
+    ...OWNED.map(({ catalog, sql }) => ({ catalog, sql: ownership(sql, roleName) })),
+    ...GRANTED.map((sql) => ({ sql: ownershipAndGrants(sql, roleName) })),
+    ...RARELY_GRANTED.map(({ catalog, sql }) => ({ catalog, sql: ownershipAndGrants(sql, roleName) })),
+    ...SYSTEM_CATALOGS.map((catalog) => ({ sql: grantsBeyondInitdb(catalog, roleName) })),
+    { sql: columnGrants(roleName) },
+    { sql: defaultPrivileges(roleName) },
   ];
 }
 
 type RoleName = FingerprintContext['roleName'];
 
+const EXTENSIONS = "SELECT 'extension', quote_ident(o.extname), o.extowner FROM pg_extension o";
+
 /** Queries that give (kind, identity, owner). */
-const OWNED = [
-  `SELECT 'operator', o.oid::regoperator::text, o.oprowner FROM pg_operator o
+const OWNED: Required<FactQuery>[] = [
+  {
+    catalog: 'pg_operator',
+    sql: `SELECT 'operator', o.oid::regoperator::text, o.oprowner FROM pg_operator o
     JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE ${ofUsers('pg_operator', 'o')}`,
-  `SELECT 'operator class', format('%I.%I %s', n.nspname, o.opcname, o.opcmethod), o.opcowner FROM pg_opclass o
+  },
+  {
+    catalog: 'pg_opclass',
+    sql: `SELECT 'operator class', format('%I.%I %s', n.nspname, o.opcname, o.opcmethod), o.opcowner FROM pg_opclass o
     JOIN pg_namespace n ON n.oid = o.opcnamespace WHERE ${ofUsers('pg_opclass', 'o')}`,
-  `SELECT 'operator family', format('%I.%I %s', n.nspname, o.opfname, o.opfmethod), o.opfowner FROM pg_opfamily o
+  },
+  {
+    catalog: 'pg_opfamily',
+    sql: `SELECT 'operator family', format('%I.%I %s', n.nspname, o.opfname, o.opfmethod), o.opfowner FROM pg_opfamily o
     JOIN pg_namespace n ON n.oid = o.opfnamespace WHERE ${ofUsers('pg_opfamily', 'o')}`,
-  `SELECT 'collation', format('%I.%I', n.nspname, o.collname), o.collowner FROM pg_collation o
+  },
+  {
+    catalog: 'pg_collation',
+    sql: `SELECT 'collation', format('%I.%I', n.nspname, o.collname), o.collowner FROM pg_collation o
     JOIN pg_namespace n ON n.oid = o.collnamespace WHERE ${ofUsers('pg_collation', 'o')}`,
-  `SELECT 'conversion', format('%I.%I', n.nspname, o.conname), o.conowner FROM pg_conversion o
+  },
+  {
+    catalog: 'pg_conversion',
+    sql: `SELECT 'conversion', format('%I.%I', n.nspname, o.conname), o.conowner FROM pg_conversion o
     JOIN pg_namespace n ON n.oid = o.connamespace WHERE ${ofUsers('pg_conversion', 'o')}`,
-  `SELECT 'text search configuration', format('%I.%I', n.nspname, o.cfgname), o.cfgowner FROM pg_ts_config o
+  },
+  {
+    catalog: 'pg_ts_config',
+    sql: `SELECT 'text search configuration', format('%I.%I', n.nspname, o.cfgname), o.cfgowner FROM pg_ts_config o
     JOIN pg_namespace n ON n.oid = o.cfgnamespace WHERE ${ofUsers('pg_ts_config', 'o')}`,
-  `SELECT 'text search dictionary', format('%I.%I', n.nspname, o.dictname), o.dictowner FROM pg_ts_dict o
+  },
+  {
+    catalog: 'pg_ts_dict',
+    sql: `SELECT 'text search dictionary', format('%I.%I', n.nspname, o.dictname), o.dictowner FROM pg_ts_dict o
     JOIN pg_namespace n ON n.oid = o.dictnamespace WHERE ${ofUsers('pg_ts_dict', 'o')}`,
-  `SELECT 'statistics', format('%I.%I', n.nspname, o.stxname), o.stxowner FROM pg_statistic_ext o
+  },
+  {
+    catalog: 'pg_statistic_ext',
+    sql: `SELECT 'statistics', format('%I.%I', n.nspname, o.stxname), o.stxowner FROM pg_statistic_ext o
     JOIN pg_namespace n ON n.oid = o.stxnamespace WHERE ${ofUsers('pg_statistic_ext', 'o')}`,
-  `SELECT 'event trigger', quote_ident(o.evtname), o.evtowner FROM pg_event_trigger o
+  },
+  {
+    catalog: 'pg_event_trigger',
+    sql: `SELECT 'event trigger', quote_ident(o.evtname), o.evtowner FROM pg_event_trigger o
     WHERE ${madeAfterInitdb('pg_event_trigger', 'o')}`,
-  `SELECT 'publication', quote_ident(o.pubname), o.pubowner FROM pg_publication o
+  },
+  {
+    catalog: 'pg_publication',
+    sql: `SELECT 'publication', quote_ident(o.pubname), o.pubowner FROM pg_publication o
     WHERE ${madeAfterInitdb('pg_publication', 'o')}`,
-  "SELECT 'extension', quote_ident(o.extname), o.extowner FROM pg_extension o",
+  },
 ];
 
 function ownership(objects: string, roleName: RoleName): string {
@@ -63,12 +97,24 @@ const GRANTED = [
     WHERE NOT (t.typtype = 'b' AND t.typelem <> 0 AND t.typlen = -1)
       AND (t.typrelid = 0 OR (SELECT c.relkind FROM pg_class c WHERE c.oid = t.typrelid) = 'c')
       AND ${ofUsers('pg_type', 't')}`,
-  `SELECT 'language', quote_ident(l.lanname), l.lanowner, coalesce(l.lanacl, acldefault('l', l.lanowner))
+];
+
+const RARELY_GRANTED: Required<FactQuery>[] = [
+  {
+    catalog: 'pg_language',
+    sql: `SELECT 'language', quote_ident(l.lanname), l.lanowner, coalesce(l.lanacl, acldefault('l', l.lanowner))
      FROM pg_language l WHERE ${madeAfterInitdb('pg_language', 'l')}`,
-  `SELECT 'foreign data wrapper', quote_ident(w.fdwname), w.fdwowner, coalesce(w.fdwacl, acldefault('F', w.fdwowner))
+  },
+  {
+    catalog: 'pg_foreign_data_wrapper',
+    sql: `SELECT 'foreign data wrapper', quote_ident(w.fdwname), w.fdwowner, coalesce(w.fdwacl, acldefault('F', w.fdwowner))
      FROM pg_foreign_data_wrapper w WHERE ${madeAfterInitdb('pg_foreign_data_wrapper', 'w')}`,
-  `SELECT 'server', quote_ident(s.srvname), s.srvowner, coalesce(s.srvacl, acldefault('S', s.srvowner))
+  },
+  {
+    catalog: 'pg_foreign_server',
+    sql: `SELECT 'server', quote_ident(s.srvname), s.srvowner, coalesce(s.srvacl, acldefault('S', s.srvowner))
      FROM pg_foreign_server s WHERE ${madeAfterInitdb('pg_foreign_server', 's')}`,
+  },
 ];
 
 function ownershipAndGrants(objects: string, roleName: RoleName): string {

@@ -1,32 +1,27 @@
-import type { FingerprintContext } from './fingerprint-context.ts';
-import { ofUsers } from './fingerprint-context.ts';
+import { type FactQuery, type FingerprintContext, ofUsers } from './fingerprint-context.ts';
 
 /** Tables and what hangs on them. Each query gives rows of (kind, identity, definition). */
-export function relationQueries({ major, roleName }: FingerprintContext): string[] {
+export function relationQueries({ major, roleName }: FingerprintContext): FactQuery[] {
   return [
-    RELATIONS,
-    columns(major),
-    CONSTRAINTS,
-    INDEXES,
-    TRIGGERS,
-    DISABLED_CHECKS,
-    RULES,
-    policies(roleName),
-    STATISTICS,
+    ...[RELATIONS, columns(major), CONSTRAINTS, INDEXES, TRIGGERS, DISABLED_CHECKS, RULES].map((sql) => ({
+      sql,
+    })),
+    { catalog: 'pg_policy', sql: policies(roleName) },
+    { catalog: 'pg_statistic_ext', sql: STATISTICS },
   ];
 }
 
 const ofUserTables = ofUsers('pg_class', 'c');
 
 const RELATIONS = `
-  SELECT 'relation', format('%I.%I', n.nspname, c.relname), jsonb_build_object(
+  SELECT 'relation', format('%I.%I', n.nspname, c.relname), json_build_object(
     'kind', c.relkind, 'persistence', c.relpersistence, 'method', am.amname,
-    'options', (SELECT jsonb_agg(o ORDER BY o COLLATE "C") FROM unnest(c.reloptions) o),
+    'options', (SELECT json_agg(o ORDER BY o COLLATE "C") FROM unnest(c.reloptions) o),
     'toast', (SELECT t.reloptions FROM pg_class t WHERE t.oid = c.reltoastrelid),
     'rowSecurity', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'identity', c.relreplident,
     'populated', c.relispopulated,
     'type', CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END,
-    'parents', (SELECT jsonb_agg(i.inhparent::regclass::text ORDER BY i.inhseqno)
+    'parents', (SELECT json_agg(i.inhparent::regclass::text ORDER BY i.inhseqno)
                   FROM pg_inherits i WHERE i.inhrelid = c.oid),
     'bound', pg_get_expr(c.relpartbound, c.oid),
     'partitionKey', CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
@@ -42,7 +37,7 @@ const RELATIONS = `
 /** Positions among the living columns: a column that was dropped leaves a number behind, and means nothing. */
 function columns(major: number): string {
   return `
-  SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), jsonb_build_object(
+  SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), json_build_object(
     'position', row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum),
     'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
     'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated, 'identity', a.attidentity,
@@ -61,7 +56,7 @@ function columns(major: number): string {
 
 const CONSTRAINTS = `
   SELECT 'constraint', format('%s %I', coalesce(c.oid::regclass::text, k.contypid::regtype::text), k.conname),
-    jsonb_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated,
+    json_build_object('definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated,
       'local', k.conislocal, 'noInherit', k.connoinherit)::text
   FROM pg_constraint k
   JOIN pg_namespace n ON n.oid = k.connamespace
@@ -70,7 +65,7 @@ const CONSTRAINTS = `
     AND (c.oid IS NOT NULL OR EXISTS (SELECT FROM pg_type t WHERE t.oid = k.contypid AND ${ofUsers('pg_type', 't')}))`;
 
 const INDEXES = `
-  SELECT 'index', format('%I.%I', n.nspname, x.relname), jsonb_build_object(
+  SELECT 'index', format('%I.%I', n.nspname, x.relname), json_build_object(
     'definition', pg_get_indexdef(x.oid), 'valid', i.indisvalid, 'primary', i.indisprimary,
     'unique', i.indisunique, 'immediate', i.indimmediate,
     'clustered', i.indisclustered, 'identity', i.indisreplident,
@@ -83,7 +78,7 @@ const INDEXES = `
 
 const TRIGGERS = `
   SELECT 'trigger', format('%s %I', c.oid::regclass, g.tgname),
-    jsonb_build_object('definition', pg_get_triggerdef(g.oid), 'enabled', g.tgenabled)::text
+    json_build_object('definition', pg_get_triggerdef(g.oid), 'enabled', g.tgenabled)::text
   FROM pg_trigger g
   JOIN pg_class c ON c.oid = g.tgrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -100,7 +95,7 @@ const DISABLED_CHECKS = `
 
 const RULES = `
   SELECT 'rule', format('%s %I', c.oid::regclass, r.rulename),
-    jsonb_build_object('definition', pg_get_ruledef(r.oid), 'enabled', r.ev_enabled)::text
+    json_build_object('definition', pg_get_ruledef(r.oid), 'enabled', r.ev_enabled)::text
   FROM pg_rewrite r
   JOIN pg_class c ON c.oid = r.ev_class
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -108,9 +103,9 @@ const RULES = `
 
 function policies(roleName: FingerprintContext['roleName']): string {
   return `
-  SELECT 'policy', format('%s %I', c.oid::regclass, p.polname), jsonb_build_object(
+  SELECT 'policy', format('%s %I', c.oid::regclass, p.polname), json_build_object(
     'command', p.polcmd, 'permissive', p.polpermissive,
-    'roles', (SELECT jsonb_agg(${roleName('r')} ORDER BY ${roleName('r')} COLLATE "C") FROM unnest(p.polroles) r),
+    'roles', (SELECT json_agg(${roleName('r')} ORDER BY ${roleName('r')} COLLATE "C") FROM unnest(p.polroles) r),
     'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid))::text
   FROM pg_policy p
   JOIN pg_class c ON c.oid = p.polrelid
@@ -120,7 +115,7 @@ function policies(roleName: FingerprintContext['roleName']): string {
 
 const STATISTICS = `
   SELECT 'statistics', format('%I.%I', n.nspname, s.stxname),
-    jsonb_build_object('definition', pg_get_statisticsobjdef(s.oid), 'target', s.stxstattarget)::text
+    json_build_object('definition', pg_get_statisticsobjdef(s.oid), 'target', s.stxstattarget)::text
   FROM pg_statistic_ext s
   JOIN pg_namespace n ON n.oid = s.stxnamespace
   WHERE ${ofUsers('pg_statistic_ext', 's')}`;

@@ -3,7 +3,12 @@ import type pg from 'pg';
 import type { Fingerprint, NeutralRoles } from './database-server.ts';
 import { resolveDataTables, rowDigestQuery, SEQUENCE_POSITIONS } from './fingerprint-carried-rows.ts';
 import { catalogQueries } from './fingerprint-catalogs.ts';
-import { readContext, STABLE_OUTPUT } from './fingerprint-context.ts';
+import {
+  type FactQuery,
+  type FingerprintContext,
+  readContext,
+  STABLE_OUTPUT,
+} from './fingerprint-context.ts';
 import { privilegeQueries } from './fingerprint-privileges.ts';
 import { relationQueries } from './fingerprint-relations.ts';
 import { typeQueries } from './fingerprint-types.ts';
@@ -40,11 +45,10 @@ export async function fingerprintRows(
 ): Promise<FingerprintRow[]> {
   const context = await readContext(client, subject.neutral);
   const { tables, missing } = await resolveDataTables(client, subject.dataTables);
+  const structure = [...relationQueries(context), ...typeQueries(context), ...catalogQueries(context)];
   const queries: [keyof Fingerprint, string][] = [
-    ...[...relationQueries(context), ...typeQueries(context), ...catalogQueries(context)].map(
-      inPart('structure'),
-    ),
-    ...privilegeQueries(context).map(inPart('privileges')),
+    ...needed(structure, context).map(inPart('structure')),
+    ...needed(privilegeQueries(context), context).map(inPart('privileges')),
     ...[SEQUENCE_POSITIONS, ...tables.map(rowDigestQuery)].map(inPart('carriedRows')),
   ];
   const rows = await queryParts(client, queries);
@@ -55,6 +59,12 @@ export async function fingerprintRows(
     definition: 'no such table',
   }));
   return [...rows, ...absent];
+}
+
+function needed(queries: readonly FactQuery[], { usedCatalogs }: FingerprintContext): string[] {
+  return queries
+    .filter(({ catalog }) => catalog === undefined || usedCatalogs.includes(catalog))
+    .map(({ sql }) => sql);
 }
 
 function inPart(part: keyof Fingerprint): (query: string) => [keyof Fingerprint, string] {
