@@ -53,6 +53,9 @@ const payloadSchema = z
     role: z.enum(['USER', 'ADMIN', 'SUPER_ADMIN']),
     sid: z.uuid(),
     jti: z.uuid(),
+    // JSON may say 1e999, which is Infinity to a check of the time.
+    iat: z.int(),
+    exp: z.int(),
   })
   .refine((payload) => (payload.role === 'SUPER_ADMIN') === (payload.tenant_id === null));
 
