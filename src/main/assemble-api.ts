@@ -1,24 +1,116 @@
 import type { Config } from '../config/load-config.ts';
 import { createAdminKey } from '../http/admin-key.ts';
-import { createApp } from '../http/app.ts';
+import { type App, type AppNeeds, createApp } from '../http/app.ts';
+import type { Health } from '../http/health.ts';
+import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
+import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
+import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
+import { adminTenantLifecycleRoutes } from '../http/routes/admin-tenant-lifecycle.ts';
+import { adminTenantsRoutes } from '../http/routes/admin-tenants.ts';
+import { healthRoutes } from '../http/routes/health.ts';
+import { meRoutes } from '../http/routes/me.ts';
+import { mySessionsRoutes } from '../http/routes/my-sessions.ts';
+import { provisioningStatusRoutes } from '../http/routes/provisioning-status.ts';
+import { registrationRoutes } from '../http/routes/registration.ts';
+import { sessionRoutes } from '../http/routes/sessions.ts';
+import { tenantMemberRoutes } from '../http/routes/tenant-members.ts';
+import { tenantProfileRoutes } from '../http/routes/tenant-profile.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
-import { createProvisioning } from '../provisioning/create-provisioning.ts';
+import { createProvisioning, type Provisioning } from '../provisioning/create-provisioning.ts';
+import { createDatabaseUrls } from '../provisioning/database-url.ts';
 import { bindIdempotencyResource } from '../registry/repositories/idempotency-keys.ts';
 import { createProcessBudget } from '../routing/connection-budget.ts';
 import { refusalOf } from '../routing/refusal.ts';
-import { createRouting } from '../routing/routing.ts';
+import { createRouting, type Routing } from '../routing/routing.ts';
 import type { Assembly } from './assemble.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 
-/** The features behind the API, and the API itself. */
-export async function assembleApi(parts: ProcessParts, assembly: Assembly) {
+type Routes = AppNeeds['routes'];
+
+export type Api = {
+  app: App;
+  identity: Identity;
+  /** Answers as an operator without HTTP, for commands in this process. */
+  adminKey: string | undefined;
+};
+
+/** The features behind the API, and the API itself, not yet listening. */
+export async function assembleApi(parts: ProcessParts, assembly: Assembly, health: Health): Promise<Api> {
   const { config, log, shutdown } = parts;
   const { platform } = assembly;
   const identity = assembleIdentity(config, platform);
   const routing = assembleRouting(config, platform);
   shutdown.onStop('tenant connections', 10_000, () => routing.close(8_000));
   const provisioning = assembleProvisioning(config, assembly, identity);
-  return { identity, routing, provisioning };
+  const features = { config, assembly, identity, routing, provisioning, health };
+  const app = await createApp({
+    log,
+    settings: {
+      publicUrl: config.PUBLIC_URL,
+      allowedOrigins: config.ALLOWED_ORIGINS,
+      trustedProxies: config.TRUSTED_PROXIES,
+    },
+    authentication: {
+      verifyAccessToken: identity.verifyAccessToken,
+      adminKey: createAdminKey(config.SUPER_ADMIN_KEY),
+    },
+    plugins: [(each) => obeyIdempotencyKeys(each, platform)],
+    routes: [...publicRoutes(features), ...memberRoutes(features), ...operatorRoutes(features)],
+  });
+  return { app, identity, adminKey: config.SUPER_ADMIN_KEY };
+}
+
+type Features = {
+  config: Config;
+  assembly: Assembly;
+  identity: Identity;
+  routing: Routing;
+  provisioning: Provisioning;
+  health: Health;
+};
+
+function publicRoutes({ config, assembly, identity, provisioning, health }: Features): Routes {
+  const databaseUrlOf = createDatabaseUrls(assembly.platform);
+  return [
+    healthRoutes({ health }),
+    registrationRoutes({
+      ...provisioning,
+      ...identity,
+      defaultPlan: config.DEFAULT_PLAN,
+      usualWaitMs: config.PROVISIONING_WAIT_MS,
+    }),
+    provisioningStatusRoutes(provisioning),
+    sessionRoutes({
+      identity,
+      databaseUrlOf,
+      givesDatabasePassword: config.LOGIN_RETURNS_DATABASE_CREDENTIALS,
+    }),
+  ];
+}
+
+function memberRoutes({ assembly, identity }: Features): Routes {
+  const needs = { database: assembly.platform.registry, identity };
+  return [meRoutes(needs), mySessionsRoutes(needs), tenantProfileRoutes(needs), tenantMemberRoutes(needs)];
+}
+
+function operatorRoutes({ config, assembly, identity, routing, provisioning }: Features): Routes {
+  const { registry } = assembly.platform;
+  const { queue } = assembly.dispatch;
+  return [
+    adminTenantsRoutes({ registry }),
+    adminTenantCreationRoutes({
+      ...provisioning,
+      ...identity,
+      defaultPlan: config.DEFAULT_PLAN,
+      usualWaitMs: config.PROVISIONING_WAIT_MS,
+    }),
+    adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
+    adminStatsRoutes({
+      registry,
+      poolStats: routing.stats,
+      countJobs: async () => (queue === undefined ? null : queue.counts().catch(() => null)),
+    }),
+  ];
 }
 
 function assembleIdentity(config: Config, { registry, messages }: Platform): Identity {

@@ -18,7 +18,7 @@ import { type Platform, type ProcessParts, queueBackend } from './assemble-platf
 
 const templateKey = 'default';
 
-export type Embedded = { binDir: string; samplePath: string };
+export type Embedded = { binDir: string; samplePath: string; secretsFile: string };
 
 export type WorkbenchNeeds = ProcessParts & {
   platform: Platform;
@@ -82,14 +82,18 @@ export function startQueueWorker({ config, log, shutdown, platform, workbench }:
   shutdown.onStop('queue worker', 15_000, () => worker.close(10_000));
 }
 
-/** Builds the first template now, and a new version whenever the source has changed. */
-export function watchSource({ config, shutdown, workbench: { sourceWatch } }: WorkParts): void {
-  void sourceWatch.look();
+/**
+ * Builds the first template now, and a new version whenever the source has changed.
+ * @returns the end of the first look, whatever came of it.
+ */
+export function watchSource({ config, shutdown, workbench: { sourceWatch } }: WorkParts): Promise<void> {
+  const firstLook = sourceWatch.look();
   const schedule = new Cron(config.TEMPLATE_REFRESH_SCHEDULE, { protect: true }, () => sourceWatch.look());
   shutdown.onStop('source watch', 5_000, async () => {
     schedule.stop();
     await sourceWatch.stop();
   });
+  return firstLook;
 }
 
 async function ensureCopy(templates: TemplateLibrary, context: RunContext) {

@@ -18,6 +18,8 @@ export type Assembly = {
   platform: Platform;
   workbench: Workbench | undefined;
   dispatch: Dispatch;
+  /** Until then the first sign-up has to wait for the template. */
+  firstLook: Promise<void>;
   /** Call after a commit that left something in the outbox. */
   kick: () => void;
 };
@@ -41,16 +43,16 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
       ? dispatchHere(plan, workbench)
       : dispatchToQueue(plan, platform);
   const relay = startRelay(plan, platform, dispatch);
-  if (workbench !== undefined) startWork(plan, { platform, workbench, dispatch });
-  return { platform, workbench, dispatch, kick: relay.kick };
+  const firstLook =
+    workbench === undefined ? Promise.resolve() : startWork(plan, { platform, workbench, dispatch });
+  return { platform, workbench, dispatch, firstLook, kick: relay.kick };
 }
 
-function startWork(
-  plan: ProcessPlan,
-  { platform, workbench, dispatch }: Omit<Assembly, 'kick'> & { workbench: Workbench },
-): void {
+type Work = Pick<Assembly, 'platform' | 'dispatch'> & { workbench: Workbench };
+
+function startWork(plan: ProcessPlan, { platform, workbench, dispatch }: Work): Promise<void> {
   const parts = { ...plan, platform, workbench };
-  watchSource(parts);
   sweep(plan, platform, dispatch);
   if (dispatch.queue !== undefined) startQueueWorker(parts);
+  return watchSource(parts);
 }

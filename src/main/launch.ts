@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Config, loadConfig, namesRegistry } from '../config/load-config.ts';
 import { type Environment, readEnvironment } from '../config/read-environment.ts';
 import type { ProcessRole } from '../config/resolve-settings.ts';
@@ -55,5 +55,6 @@ async function launchEmbedded(environment: Environment, log: Logger, shutdown: S
     binDir: config.EMBEDDED_PG_BIN,
   });
   shutdown.onStop('embedded PostgreSQL', embeddedStopDeadlineMs, () => started.stop());
-  return { environment: started.environment, binDir: started.binDir, samplePath };
+  const secretsFile = join(config.EMBEDDED_DATA_DIR, 'secrets.json');
+  return { environment: started.environment, binDir: started.binDir, samplePath, secretsFile };
 }

@@ -34,7 +34,7 @@ export function registryFailure(error: unknown, database: string): AppError {
 type Waiting = ProcessParts & {
   platform: Platform;
   signal: AbortSignal;
-  onProblem: (problem: AppError) => void;
+  onProblem: (problem: AppError) => Promise<void>;
 };
 
 /**
@@ -51,7 +51,7 @@ export async function readyRegistry({ config, log, platform, signal, onProblem }
       log.info({ applied }, 'Registry migrated');
       continue;
     }
-    onProblem(problem);
+    await onProblem(problem);
     if (problem.code !== said) log.warn({ err: problem }, `Waiting: ${problem.message}`);
     said = problem.code;
     await delay(lookEveryMs, undefined, { signal }).catch(() => undefined);

@@ -37,6 +37,18 @@ export async function noteTemplateTrouble(
     .execute();
 }
 
+/** The templates that cannot be made at present, and why. */
+export async function listTemplateTroubles(
+  executor: RegistryExecutor,
+): Promise<{ code: string; detail: string }[]> {
+  return executor
+    .selectFrom('templates')
+    .select(['troubleCode as code', 'troubleDetail as detail'])
+    .where('troubleCode', 'is not', null)
+    .$narrowType<{ code: string; detail: string }>()
+    .execute();
+}
+
 export type CopyPlace = { templateId: string; serverId: string };
 
 /** The newest finished copy, with the fingerprint that its source had. */
