@@ -6,6 +6,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import { answerUnknownRoutes, createErrorHandler } from './error-handler.ts';
 import { requireAccessPolicy } from './plugins/access-policy.ts';
 import { type AuthenticateNeeds, authenticate } from './plugins/authenticate.ts';
+import { addClosingSignal } from './plugins/closing-signal.ts';
+import { describeApi } from './plugins/openapi.ts';
 import { addRequestContext } from './plugins/request-context.ts';
 import { createRouteTable } from './route-table.ts';
 import { validatorCompiler } from './schema-compilers.ts';
@@ -15,6 +17,8 @@ export type AppNeeds = {
   log: Logger;
   settings: AppSettings;
   authentication: AuthenticateNeeds;
+  /** What else belongs to every route, in this order: `(app) => obeyIdempotencyKeys(app, …)` and the like. */
+  plugins: readonly ((app: App) => void)[];
   /** The endpoint groups, each made by the factory of its file in routes/. */
   routes: readonly FastifyPluginAsyncZod[];
 };
@@ -31,18 +35,22 @@ export type AppSettings = {
 export type App = FastifyInstance;
 
 /** Builds the API without listening, so that tests inject requests into the very same thing. */
-export async function createApp({ log, settings, authentication, routes }: AppNeeds): Promise<App> {
+export async function createApp(needs: AppNeeds): Promise<App> {
+  const { log, settings, authentication, plugins, routes } = needs;
   const answerError = createErrorHandler(settings.publicUrl);
   const app: App = fastify(serverOptions({ log, settings, answerError }));
   requireAccessPolicy(app);
   const routeTable = createRouteTable(app);
   app.setErrorHandler(answerError);
   addRequestContext(app);
+  addClosingSignal(app);
   acceptJsonOnly(app);
   await app.register(helmet, helmetOptions);
   await app.register(cors, corsOptions(settings));
   // After CORS, so that a browser may read why it was refused.
   authenticate(app, authentication);
+  for (const add of plugins) add(app);
+  await describeApi(app, settings.publicUrl);
   await app.register(apiScope(routes));
   answerUnknownRoutes(app, routeTable);
   return app;

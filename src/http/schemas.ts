@@ -25,18 +25,15 @@ export function humanText(min: number, max: number) {
 export const organizationName = humanText(2, 255).meta({ examples: ['ACME Corp'] });
 export const personName = humanText(1, 255);
 
-/** The longest address that mail can be sent to has 254 characters (RFC 5321). */
-export const emailAddress = z
-  .string()
-  .trim()
-  .max(254, 'must have at most 254 characters')
-  .refine((text) => /^[^\s@"<>]+@[^\s@"<>]+\.[^\s@"<>.]+$/.test(text) && !unprintable.test(text), {
-    message: 'must be an e-mail address',
-  })
-  .meta({ format: 'email', examples: ['admin@acme.com'] });
-
 /** Its quality is judged by identity; the bound keeps hashing cheap. */
 export const password = z.string().min(1, 'must not be empty').max(1024, 'must have at most 1024 characters');
+
+/** A short text to compare with, in a query. */
+export const plainText = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((text) => !unprintable.test(text), 'must not contain control characters');
 
 /** The success envelope. */
 export function success<Data extends z.ZodType>(data: Data) {

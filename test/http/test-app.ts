@@ -47,6 +47,7 @@ export async function createTestApp(
     log: createLogger({ level: 'debug', service: 'test', destination }),
     settings: { publicUrl: 'https://tm.example', allowedOrigins: [], trustedProxies: [], ...settings },
     authentication: { verifyAccessToken, adminKey: createAdminKey(adminKey) },
+    plugins: [],
     routes,
     ...needs,
   });

@@ -1,0 +1,52 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { RegistryDatabase } from '../../registry/registry-database.ts';
+import { readTenantStatistics } from '../../registry/repositories/tenant-statistics.ts';
+import { success } from '../schemas.ts';
+
+export type AdminStatsNeeds = {
+  registry: RegistryDatabase;
+  /** Jobs by state; null where the queue cannot be asked or there is none. */
+  countJobs: () => Promise<Record<string, number> | null>;
+  /** Tenant connections of this process. */
+  poolStats: () => Record<string, unknown>;
+};
+
+const days = 30;
+const counts = z.record(z.string(), z.number());
+const answer = success(
+  z.object({
+    tenants: z.object({ total: z.number().int(), by_status: counts, by_plan: counts }),
+    registrations_per_day: z.array(z.object({ date: z.iso.date(), count: z.number().int() })),
+    database_size_bytes: z.number().int(),
+    queue: counts.nullable(),
+    connections: z.record(z.string(), z.unknown()),
+  }),
+);
+
+/** The platform in figures. */
+export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsNeeds): FastifyPluginAsyncZod {
+  return async (api) => {
+    api.get(
+      '/api/admin/stats',
+      {
+        config: { access: 'operator' },
+        schema: { tags: ['Admin'], summary: 'Figures of the platform', response: { 200: answer } },
+      },
+      async () => {
+        const [statistics, queue] = await Promise.all([readTenantStatistics(registry, days), countJobs()]);
+        const present = Object.values(statistics.byPlan).reduce((sum, count) => sum + count, 0);
+        return {
+          success: true as const,
+          data: {
+            tenants: { total: present, by_status: statistics.byStatus, by_plan: statistics.byPlan },
+            registrations_per_day: statistics.registrationsPerDay,
+            database_size_bytes: statistics.databaseSizeBytes,
+            queue,
+            connections: poolStats(),
+          },
+        };
+      },
+    );
+  };
+}

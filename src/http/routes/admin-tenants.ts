@@ -1,0 +1,117 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { RegistryDatabase } from '../../registry/registry-database.ts';
+import {
+  countTenants,
+  listTenants,
+  type TenantFilter,
+  type TenantSort,
+} from '../../registry/repositories/tenant-list.ts';
+import { readCursor, writeCursor } from '../cursor.ts';
+import { pageQuery, plainText, success, successPage } from '../schemas.ts';
+import { tenantDetail, tenantItem, tenantStatus, toTenantDetail, toTenantItem } from '../tenant-answer.ts';
+import { tenantAt, tenantParams } from '../tenant-at.ts';
+
+export type AdminTenantsNeeds = { registry: RegistryDatabase };
+
+const sorts = ['created_at', '-created_at', 'name', '-name', 'slug', '-slug'] as const;
+const listQuery = z.strictObject({
+  ...pageQuery,
+  sort: z.enum(sorts).default('-created_at'),
+  status: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(tenantStatus))
+    .optional()
+    .meta({ description: 'One or several, separated by commas; everything but `deleted` if left out.' }),
+  mode: z.enum(['shared', 'dedicated']).optional(),
+  plan: plainText.optional(),
+  region: plainText.optional(),
+  server: plainText.optional(),
+  tag: plainText.optional(),
+  q: plainText.optional().meta({ description: 'Part of the name or slug.' }),
+  created_after: z.iso.datetime({ offset: true }).optional(),
+  count: z.stringbool().default(false).meta({ description: 'Count all that match, in `page.total`.' }),
+});
+
+/** Tenants as the operator reads them. */
+export function adminTenantsRoutes({ registry }: AdminTenantsNeeds): FastifyPluginAsyncZod {
+  const config = { access: 'operator' } as const;
+  const tags = ['Admin'];
+
+  return async (api) => {
+    api.get(
+      '/api/admin/tenants',
+      {
+        config,
+        schema: {
+          tags,
+          summary: 'List tenants',
+          querystring: listQuery,
+          response: { 200: successPage(tenantItem) },
+        },
+      },
+      async ({ query }) => {
+        const filter = filterOf(query);
+        const [page, total] = await Promise.all([
+          readPage(registry, query, filter),
+          query.count ? countTenants(registry, filter) : undefined,
+        ]);
+        return {
+          success: true as const,
+          data: page.tenants.map(toTenantItem),
+          page: { next_cursor: page.nextCursor, ...(total !== undefined && { total }) },
+        };
+      },
+    );
+
+    api.get(
+      '/api/admin/tenants/:id',
+      {
+        config,
+        schema: {
+          tags,
+          summary: 'One tenant',
+          params: tenantParams,
+          response: { 200: success(tenantDetail) },
+        },
+      },
+      async ({ params }) => ({
+        success: true as const,
+        data: toTenantDetail(await tenantAt(registry, params.id)),
+      }),
+    );
+  };
+}
+
+type ListQuery = z.output<typeof listQuery>;
+
+function filterOf({
+  status,
+  mode,
+  plan,
+  region,
+  server,
+  tag,
+  q,
+  created_after: after,
+}: ListQuery): TenantFilter {
+  const createdAfter = after === undefined ? undefined : new Date(after);
+  return { status, mode, plan, region, server, tag, q, createdAfter };
+}
+
+async function readPage(
+  registry: RegistryDatabase,
+  { sort, cursor, limit }: ListQuery,
+  filter: TenantFilter,
+) {
+  const after = cursor === undefined ? undefined : readCursor(sort, cursor);
+  const descending = sort.startsWith('-');
+  const by = sort.replace('-', '') as TenantSort['by'];
+  // One more than asked for tells whether there is a next page.
+  const rows = await listTenants(registry, { filter, sort: { by, descending }, after, limit: limit + 1 });
+  const tenants = rows.slice(0, limit);
+  const last = tenants.at(-1);
+  const hasMore = rows.length > limit && last !== undefined;
+  return { tenants, nextCursor: hasMore ? writeCursor(sort, { value: last.place, id: last.id }) : null };
+}
