@@ -21,6 +21,8 @@ export default defineConfig({
           globalSetup: 'test/support/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // How long a state may take to come about, on a busy machine as well.
+          expect: { poll: { timeout: 15_000 } },
         },
       },
     ],

@@ -88,15 +88,18 @@ describe('registrations that are sent more than once', () => {
     await everyoneCompletes(answers);
   });
 
-  it.each(names)('the name %j is kept to the letter', async (name) => {
-    const answer = await deployment.apis[0].register(name, `name${names.indexOf(name)}@example.com`, {
-      prefer: 'respond-async',
-    });
-    expect(answer.status).toBe(202);
-    const operator = deployment.apis[1].as({ 'x-admin-key': deployment.adminKey });
-    const shown = await operator.get(`/api/admin/tenants/${answer.body.data.slug}`);
-    expect(shown.body.data.name).toBe(name);
-  });
+  it.each(names.map((name) => [name.slice(0, 40), name]))(
+    'the name %j … is kept to the letter',
+    async (_, name) => {
+      const answer = await deployment.apis[0].register(name, `name${names.indexOf(name)}@example.com`, {
+        prefer: 'respond-async',
+      });
+      expect(answer.status).toBe(202);
+      const operator = deployment.apis[1].as({ 'x-admin-key': deployment.adminKey });
+      const shown = await operator.get(`/api/admin/tenants/${answer.body.data.slug}`);
+      expect(shown.body.data.name).toBe(name);
+    },
+  );
 
   it.each([
     ['a NUL', 'nul\u0000name'],
