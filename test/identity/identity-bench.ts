@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll } from 'vitest';
@@ -75,6 +76,18 @@ export function useIdentityBench() {
       const [tenant, person] = [await makeTenant(over), await makePerson()];
       await join(tenant, person, role);
       return { tenant, person };
+    },
+
+    /** Comes back when so many statements of this registry wait for a lock. */
+    async untilBlocked(count: number): Promise<void> {
+      for (;;) {
+        const { rows } = await sql<{ waiting: number }>`
+          SELECT count(*) AS waiting FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'
+        `.execute(database());
+        if ((rows[0]?.waiting ?? 0) >= count) return;
+        await sleep(20);
+      }
     },
 
     /** Makes what happened to the tokens of a session happen earlier. */
