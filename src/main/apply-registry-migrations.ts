@@ -7,6 +7,7 @@ import { openRegistry, type RegistryDatabase } from '../registry/registry-databa
 
 /** Found from here, beside the sources as well as beside what the build makes of them. */
 const projectRoot = new URL(import.meta.url.endsWith('.ts') ? '../../' : '../../../', import.meta.url);
+export const packageFile = fileURLToPath(new URL('package.json', projectRoot));
 export const samplePath = fileURLToPath(new URL('samples/crm.sql', projectRoot));
 export const migrationsFolder = fileURLToPath(new URL('migrations/registry', projectRoot));
 

@@ -27,12 +27,7 @@ import type { Platform, ProcessParts } from './assemble-platform.ts';
 
 type Routes = AppNeeds['routes'];
 
-export type Api = {
-  app: App;
-  identity: Identity;
-  /** Answers as an operator without HTTP, for commands in this process. */
-  adminKey: string | undefined;
-};
+export type Api = { app: App; identity: Identity };
 
 /** The features behind the API, and the API itself, not yet listening. */
 export async function assembleApi(parts: ProcessParts, assembly: Assembly, health: Health): Promise<Api> {
@@ -57,7 +52,7 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
     plugins: [(each) => obeyIdempotencyKeys(each, platform)],
     routes: [...publicRoutes(features), ...memberRoutes(features), ...operatorRoutes(features)],
   });
-  return { app, identity, adminKey: config.SUPER_ADMIN_KEY };
+  return { app, identity };
 }
 
 type Features = {
