@@ -9,7 +9,7 @@ export const tenantSettingsSchema = z.strictObject({ data_api: dataApiSchema.opt
 export type TenantSettings = z.infer<typeof tenantSettingsSchema>;
 
 /** What is stored, as it is read: what another release wrote there is kept, and not shown. */
-export const storedSettingsSchema = z.looseObject({ data_api: z.looseObject({}).optional() });
+const storedSettingsSchema = z.looseObject({ data_api: z.looseObject({}).optional() });
 
 /** What is in force, the defaults included. */
 export function settingsInForce(stored: unknown) {
