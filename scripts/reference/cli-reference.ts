@@ -49,7 +49,7 @@ function renderCommand(command: CliCommand): string {
     `### ${help.commandUsage(command).replace(/^tenant-cli (.*?) \[options\].*/, '$1')}\n`,
     `${command.description()}\n`,
     `\`\`\`\n${help.commandUsage(command)}\n\`\`\`\n`,
-    `${markdownTable(['', ''], rows)}\n`,
+    `${markdownTable(['Argument or option', 'Meaning'], rows)}\n`,
     `\`\`\`sh\n${examples}\n\`\`\`\n`,
   ].join('\n');
 }

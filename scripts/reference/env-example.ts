@@ -26,12 +26,15 @@ function entry({ name, setting }: NamedSetting): string {
     doc,
     choices === undefined ? '' : `One of ${choices.join(', ')}.`,
     defaultDoc === undefined ? '' : `Default: ${defaultDoc}.`,
-    isMadeByHand(setting) ? 'Make one with: openssl rand -hex 32' : '',
-    example === undefined ? '' : `Example: ${example}`,
     aliases === undefined ? '' : `Also accepted: ${aliases.join(', ')}.`,
   ];
-  const value = secret === true ? '' : (setting.default ?? '');
-  return `${comment(sentences.filter((sentence) => sentence !== '').join(' '))}\n# ${name}=${quoted(value)}\n`;
+  const lines = [
+    comment(sentences.filter((sentence) => sentence !== '').join(' ')),
+    ...(isMadeByHand(setting) ? ['# Make one with: openssl rand -hex 32'] : []),
+    ...(example === undefined ? [] : [`# Example: ${example}`]),
+    `# ${name}=${quoted(secret === true ? '' : (setting.default ?? ''))}`,
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** A # within a value would begin a comment. */

@@ -14,6 +14,7 @@ const provisioning = group('Provisioning');
 const connections = group('Tenant connections');
 const api = group('API');
 const embedded = group('Embedded PostgreSQL');
+const commandLine = group('Command line');
 
 /** Every variable of the environment. The reference and .env.example are generated from this list. */
 export const settings = {
@@ -211,6 +212,17 @@ export const settings = {
   EMBEDDED_IN_PRODUCTION: embedded(flag, 'Allow the embedded PostgreSQL with NODE_ENV=production.', {
     default: 'false',
   }),
+
+  TENANT_MANAGER_URL: commandLine(
+    url('http', 'https'),
+    'tenant-cli asks the admin API at this address; without it, it does the same within its own process.',
+    { example: 'https://tenants.example.com' },
+  ),
+  TENANT_MANAGER_ADMIN_KEY: commandLine(
+    text,
+    'The admin key for that address: the SUPER_ADMIN_KEY of the server.',
+    { secret: true },
+  ),
 } as const;
 
 export type SettingName = keyof typeof settings;

@@ -1,0 +1,50 @@
+/** What to do about an error of the API, as far as a person at a terminal can do something. */
+const hintOfCode: Readonly<Record<string, string>> = {
+  invalid_admin_key:
+    'TENANT_MANAGER_ADMIN_KEY is not the key of this server. It must equal its SUPER_ADMIN_KEY.',
+  not_authenticated: 'Set TENANT_MANAGER_ADMIN_KEY to the SUPER_ADMIN_KEY of the server.',
+  admin_not_configured:
+    'Set SUPER_ADMIN_KEY where the server runs and restart it. Make a key with: openssl rand -hex 32',
+  registry_not_migrated: 'Run: npm run migrate:global',
+  registry_unavailable: 'Is the database of GLOBAL_DATABASE_URL running, and reachable from the server?',
+  tenant_not_found: 'See all tenants with: tenant-cli list',
+  route_not_found: 'Check TENANT_MANAGER_URL, or update tenant-manager: it does not know this command yet.',
+  state_conflict: 'See its state with: tenant-cli show TENANT',
+  slug_taken: 'Choose another with --slug, or leave it out to have one made from the name.',
+  email_taken: 'Give the password that belongs to this address, or another address.',
+  confirmation_required: 'Add: --confirm SLUG',
+  internal_error: 'The log of the server has the cause under this request id.',
+  source_database_missing: 'The server’s SOURCE_DATABASE_NAME names a database that does not exist.',
+  idempotency_key_reused: 'Use another --idempotency-key.',
+};
+
+/** The options under which this program takes what the API calls by another name. */
+const optionOfField: Readonly<Record<string, string>> = {
+  organization_name: '--name',
+  admin_email: '--email',
+  admin_password: 'the password',
+  admin_name: '--admin-name',
+  plan: '--plan',
+  slug: '--slug',
+  region: '--region',
+  reason: '--reason',
+  status: '--status',
+  q: '--q',
+  limit: '--limit',
+  cursor: '--cursor',
+  grace_days: '--grace-days',
+  confirm: '--confirm',
+};
+
+export function hintsFor(code: string | undefined, status: number): string[] {
+  const hint = code === undefined ? undefined : hintOfCode[code];
+  if (hint !== undefined) return [hint];
+  if (status === 401) return ['Check TENANT_MANAGER_ADMIN_KEY.'];
+  return status === 503 || status === 429 ? ['Try again shortly.'] : [];
+}
+
+/** The option that a field of the API is given by; the field's own name if there is none. */
+export function optionOf(path: string): string {
+  const field = path.replace(/^(body|query|querystring|params)[./]/, '').replace(/^\//, '');
+  return optionOfField[field] ?? field;
+}
