@@ -79,6 +79,8 @@ CREATE TABLE template_copies (
   database_name text NOT NULL UNIQUE,
   builder_role text NOT NULL UNIQUE,
   status template_copy_status NOT NULL DEFAULT 'building',
+  -- Whose rows it carries; the fingerprint is comparable only with one that looks at the same tables.
+  data_tables text[] NOT NULL DEFAULT '{}',
   fingerprint jsonb,
   size_bytes bigint,
   built_at timestamptz,

@@ -34,6 +34,7 @@ const harmless = new Set([
   errors.registryUnavailable.definition.code,
   errors.registryNotMigrated.definition.code,
   errors.registrationsFull.definition.code,
+  errors.overloaded.definition.code,
   errors.shuttingDown.definition.code,
 ]);
 

@@ -44,8 +44,8 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     credentials: createCredentials({ masterSeal, worker: { ...worker, ...sealer } }),
     connectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
     ensureCopy: (context) => ensureCopy(templates, context),
-    takeFingerprint: (client) =>
-      fingerprintDatabase(client, { neutral: naming.neutral, dataTables: config.SOURCE_DATA_TABLES }),
+    takeFingerprint: (client, dataTables) =>
+      fingerprintDatabase(client, { neutral: naming.neutral, dataTables }),
   });
   const runProvisioning = createRunner({
     registry,

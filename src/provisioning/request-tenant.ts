@@ -164,7 +164,8 @@ async function settleUser(
   { request, owner }: Acceptance,
 ): Promise<User> {
   if (owner.kind === 'known') return owner.user;
-  const id = uuidv7();
+  // Random: a time-ordered id would tell whoever adds a member how old that person's account is.
+  const id = randomUUID();
   const { email, name, passwordHash } = owner;
   const isNew = await insertUser(trx, { id, email, name, passwordHash });
   const user = isNew ? await findUserById(trx, id) : await findUserByEmail(trx, email);

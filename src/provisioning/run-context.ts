@@ -106,12 +106,19 @@ export class RunContext {
   /** The registry made this run ours; a process that still holds the lock hangs, and is past its right to it. */
   async #lock(session: ServerSession): Promise<void> {
     const key = `tenant:${this.#tenant.id}`;
-    if (await session.lock(key, lockWaitMs)) return;
-    if (!(await beat(this.needs.registry, this.run))) throw errors.fenced();
-    const ended = await endLockHolders(session, key);
-    this.needs.log.info({ ended }, 'Ended the session of a predecessor that no longer owns this run');
-    if (!(await session.lock(key, lockWaitAfterEndingMs))) {
-      throw errors.serverBusy('another session still works on this tenant');
+    if (!(await session.lock(key, lockWaitMs))) {
+      await this.#assertOwned();
+      const ended = await endLockHolders(session, key);
+      this.needs.log.info({ ended }, 'Ended the session of a predecessor that no longer owns this run');
+      if (!(await session.lock(key, lockWaitAfterEndingMs))) {
+        throw errors.serverBusy('another session still works on this tenant');
+      }
     }
+    // Asked with the lock in hand: from here on a successor has to end this very session first.
+    await this.#assertOwned();
+  }
+
+  async #assertOwned(): Promise<void> {
+    if (!(await beat(this.needs.registry, this.run))) throw errors.fenced();
   }
 }

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Messages } from '../registry/messages.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
 import { findRun, listSteps, type ProvisioningRun } from '../registry/repositories/provisioning-runs.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
 import type { RunStatus, StepStatus } from '../registry/tables.generated.ts';
+import { createBell } from './bell.ts';
 
 /** What anyone who knows the run's id may see. */
 export type RunProgress = {
@@ -24,28 +24,15 @@ const lookEveryMs = 1_000;
 type Needs = { registry: RegistryDatabase; messages: Pick<Messages, 'on'> };
 
 export function createRunProgress({ registry, messages }: Needs) {
-  async function readRun(runId: string): Promise<RunProgress | undefined> {
-    const run = await findRun(registry, runId);
-    if (run === undefined) return undefined;
-    const [tenant, steps] = await Promise.all([
-      findTenant(registry, run.tenantId),
-      listSteps(registry, runId),
-    ]);
-    return {
-      runId,
-      tenantId: run.tenantId,
-      slug: tenant?.slug ?? '',
-      status: run.status,
-      progress: run.progress,
-      currentStep: run.currentStep,
-      steps: steps.map(({ name, status, startedAt, finishedAt }) => ({
-        name,
-        status,
-        startedAt,
-        finishedAt,
-      })),
-      ...publicError(run),
-    };
+  const readRun = (runId: string) => readProgress(registry, runId);
+
+  /** Whoever waits for an accepted registration has nothing of an error: the registry comes back. */
+  async function readIfPossible(runId: string): Promise<RunProgress | undefined | 'unknown'> {
+    try {
+      return await readRun(runId);
+    } catch {
+      return 'unknown';
+    }
   }
 
   /** The state now, then after every change, until the run has ended or the caller goes away. */
@@ -57,8 +44,12 @@ export function createRunProgress({ registry, messages }: Needs) {
     try {
       let shown = '';
       while (!signal.aborted) {
-        const progress = await readRun(runId);
+        const progress = await readIfPossible(runId);
         if (progress === undefined) return;
+        if (progress === 'unknown') {
+          await bell.wait(lookEveryMs, signal);
+          continue;
+        }
         const text = JSON.stringify(progress);
         if (text !== shown) yield progress;
         if (hasEnded(progress)) return;
@@ -90,6 +81,27 @@ export type RunProgressReader = ReturnType<typeof createRunProgress>;
 export const hasEnded = ({ status }: Pick<RunProgress, 'status'>): boolean =>
   status === 'completed' || status === 'failed' || status === 'cancelled';
 
+async function readProgress(registry: RegistryDatabase, runId: string): Promise<RunProgress | undefined> {
+  const run = await findRun(registry, runId);
+  if (run === undefined) return undefined;
+  const [tenant, steps] = await Promise.all([findTenant(registry, run.tenantId), listSteps(registry, runId)]);
+  return {
+    runId,
+    tenantId: run.tenantId,
+    slug: tenant?.slug ?? '',
+    status: run.status,
+    progress: run.progress,
+    currentStep: run.currentStep,
+    steps: steps.map(({ name, status, startedAt, finishedAt }) => ({
+      name,
+      status,
+      startedAt,
+      finishedAt,
+    })),
+    ...publicError(run),
+  };
+}
+
 /** Why it takes longer, without a word about the installation. */
 function publicError(run: ProvisioningRun): { error?: RunProgress['error'] & object } {
   if (run.errorCode === null) return {};
@@ -104,27 +116,6 @@ function publicError(run: ProvisioningRun): { error?: RunProgress['error'] & obj
     error: {
       code: run.errorCode,
       message: 'Something is in the way. Nothing is lost: it is tried again by itself.',
-    },
-  };
-}
-
-/** Wakes one waiter; a ring while nobody waits is remembered. */
-function createBell() {
-  let hasRung = false;
-  let wake: (() => void) | undefined;
-  return {
-    ring(): void {
-      hasRung = true;
-      wake?.();
-    },
-    async wait(ms: number, signal: AbortSignal): Promise<void> {
-      if (!hasRung) {
-        const rung = new AbortController();
-        wake = () => rung.abort();
-        await delay(ms, undefined, { signal: AbortSignal.any([signal, rung.signal]) }).catch(() => undefined);
-        wake = undefined;
-      }
-      hasRung = false;
     },
   };
 }

@@ -15,7 +15,7 @@ import { findTenant } from '../registry/repositories/tenants.ts';
 import type { RunKind } from '../registry/tables.generated.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { runInContext } from '../telemetry/request-context.ts';
-import { judgeFailure } from './judge-failure.ts';
+import { type Judgement, judgeFailure } from './judge-failure.ts';
 import { RunContext, type RunContextNeeds } from './run-context.ts';
 import { runSteps, undoSteps } from './saga.ts';
 import type { Step } from './step.ts';
@@ -39,6 +39,7 @@ export function createRunner(needs: RunnerNeeds) {
     generation: number,
     signal: AbortSignal,
   ): Promise<void> {
+    if (signal.aborted) return;
     const owner = randomUUID();
     const claimed = await claimRun(needs.registry, { tenantId, generation, owner, staleAfterMs });
     if (claimed === undefined) return;
@@ -77,79 +78,82 @@ async function settle(needs: RunnerNeeds, attempt: Attempt): Promise<void> {
     });
     return;
   }
-  const ageMs = Date.now() - (run.startedAt ?? run.createdAt).getTime();
-  const judgement = judgeFailure({ error, attempts: run.attempts, ageMs, giveUpAfterMs });
-  switch (judgement.verdict) {
-    case 'leave':
-      needs.log.info({ run_id: run.id }, 'Another worker has taken this run over');
-      return;
-    case 'retry':
-      needs.log.warn(
-        { err: error, run_id: run.id, retry_in_ms: judgement.delayMs },
-        'Provisioning attempt failed; it is tried again',
-      );
-      await pauseRun(needs.registry, run, {
-        delayMs: judgement.delayMs,
-        errorCode: judgement.code,
-        errorDetail: judgement.detail,
-      });
-      return;
-    case 'fail':
-      needs.log.error({ err: error, run_id: run.id }, 'Provisioning failed');
-      await fail(needs, attempt, judgement);
+  const judgement = judge(run, error);
+  if (judgement.verdict === 'fail') {
+    needs.log.error({ err: error, run_id: run.id }, 'Provisioning failed');
+    await fail(needs, attempt, judgement);
+  } else {
+    await carryOut(needs, attempt, judgement);
   }
 }
 
-async function fail(
-  needs: RunnerNeeds,
-  { run, context }: Attempt,
-  reason: { code: string; detail: string },
-): Promise<void> {
-  const needsAttention = !(await takeBack(needs, { run, context }));
+type Patience = Exclude<Judgement, { verdict: 'fail' }>;
+
+async function carryOut(needs: RunnerNeeds, { run, error }: Attempt, judgement: Patience): Promise<void> {
+  if (judgement.verdict === 'leave') {
+    needs.log.info({ run_id: run.id }, 'Another worker has taken this run over');
+    return;
+  }
+  const { delayMs, code: errorCode, detail: errorDetail } = judgement;
+  needs.log.warn(
+    { err: error, run_id: run.id, retry_in_ms: delayMs },
+    'Provisioning attempt failed; it is tried again',
+  );
+  await pauseRun(needs.registry, run, { delayMs, errorCode, errorDetail });
+}
+
+type Reason = { code: string; detail: string };
+
+/** Takes back what was done and ends the run; what passes by itself in the way of that is waited for. */
+async function fail(needs: RunnerNeeds, attempt: Attempt, reason: Reason): Promise<void> {
+  const { run, context } = attempt;
+  const obstacle = await takeBack(needs, attempt);
+  if (obstacle !== null && obstacle.verdict !== 'fail') {
+    await carryOut(needs, { ...attempt, error: obstacle.error }, obstacle);
+    return;
+  }
+  // What could not be unmade stays as it is, named by the registry, for an operator to see.
+  const needsAttention = obstacle !== null || run.kind === 'purge';
   const end = {
     status: 'failed',
     errorCode: reason.code,
     errorDetail: reason.detail,
     needsAttention,
   } as const;
-  if (run.kind === 'purge') {
-    // What could not be unmade completely stays as it is, listed for an operator.
-    await finishRun(needs.registry, run, end);
-    return;
-  }
-  await context.save(
-    { status: 'failed', failedAt: new Date(), statusReason: reason.detail },
-    async (trx, tenant) => {
-      if (!(await finishRun(trx, run, end))) throw errors.fenced();
-      await insertOutbox(trx, {
-        topic: 'event.tenant.failed',
-        payload: { tenant_id: tenant.id, code: reason.code },
-      });
-      await recordAudit(trx, {
-        actor: systemActor,
-        action: 'tenant.failed',
-        tenantId: tenant.id,
-        after: reason,
-      });
-      await publish(trx, { kind: 'tenant.changed', tenantId: tenant.id, slug: tenant.slug });
-    },
-  );
+  const change = run.kind === 'purge' ? {} : { status: 'failed' as const, failedAt: new Date() };
+  await context.save({ ...change, statusReason: reason.detail }, async (trx, tenant) => {
+    if (!(await finishRun(trx, run, end))) throw errors.fenced();
+    const payload = { tenant_id: tenant.id, code: reason.code };
+    await insertOutbox(trx, { topic: `event.tenant.${run.kind}_failed`, payload });
+    await recordAudit(trx, {
+      actor: systemActor,
+      action: `tenant.${run.kind}_failed`,
+      tenantId: tenant.id,
+      after: { ...reason, needsAttention },
+    });
+    await publish(trx, { kind: 'tenant.changed', tenantId: tenant.id, slug: tenant.slug });
+  });
 }
 
-/** @returns whether nothing is left behind. */
+/** @returns what is in the way of taking everything back; null when nothing is left behind. */
 async function takeBack(
   needs: RunnerNeeds,
-  { run, context }: Pick<Attempt, 'run' | 'context'>,
-): Promise<boolean> {
+  { run, context }: Attempt,
+): Promise<(Judgement & { error: unknown }) | null> {
   try {
     // The session may be what failed; a new one takes the lock again.
     await context.close();
     await undoSteps(context, needs.steps[run.kind]);
-    return true;
+    return null;
   } catch (error) {
     needs.log.error({ err: error, run_id: run.id }, 'What a failed run left behind could not be taken back');
-    return false;
+    return { ...judge(run, error), error };
   }
+}
+
+function judge(run: OwnedRow, error: unknown): Judgement {
+  const ageMs = Date.now() - (run.startedAt ?? run.createdAt).getTime();
+  return judgeFailure({ error, attempts: run.attempts, ageMs, giveUpAfterMs });
 }
 
 /** Tells the registry that this worker is alive; aborts the work when the run is another's. */

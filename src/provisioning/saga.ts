@@ -12,10 +12,9 @@ import type { Step } from './step.ts';
 export async function runSteps(context: RunContext, steps: readonly Step[]): Promise<void> {
   for (const [position, step] of steps.entries()) {
     if (context.signal.aborted) throw context.signal.reason;
-    await record(context, steps, { position, status: 'running' });
+    const before = { position: position - 1, status: 'done' } as const;
+    await record(context, steps, [...(position > 0 ? [before] : []), { position, status: 'running' }]);
     await step.run(context);
-    // The last step has ended the run: there is no owner left who could record.
-    if (position < steps.length - 1) await record(context, steps, { position, status: 'done' });
   }
 }
 
@@ -24,22 +23,26 @@ export async function undoSteps(context: RunContext, steps: readonly Step[]): Pr
   for (const [position, step] of [...steps.entries()].reverse()) {
     if (step.undo === undefined) continue;
     await step.undo(context);
-    await record(context, steps, { position, status: 'undone' });
+    await record(context, steps, [{ position, status: 'undone' }]);
   }
 }
 
 type Moment = { position: number; status: StepStatus };
 
+/** The last step's end is recorded by the step itself, with the end of the run. */
 async function record(
   context: RunContext,
   steps: readonly Step[],
-  { position, status }: Moment,
+  moments: readonly Moment[],
 ): Promise<void> {
-  const name = steps[position]?.name ?? '';
-  const done = status === 'done' ? position + 1 : position;
-  const progress = status === 'undone' ? 0 : Math.floor((done / steps.length) * 100);
-  const isOurs = await context.needs.registry
-    .transaction()
-    .execute((trx) => recordStep(trx, context.run, { position, name, status, progress }));
+  const isOurs = await context.needs.registry.transaction().execute(async (trx) => {
+    let isOwned = true;
+    for (const { position, status } of moments) {
+      const progress = status === 'undone' ? 0 : Math.floor((position / steps.length) * 100);
+      const name = steps[position]?.name ?? '';
+      isOwned &&= await recordStep(trx, context.run, { position, name, status, progress });
+    }
+    return isOwned;
+  });
   if (!isOurs) throw errors.fenced();
 }

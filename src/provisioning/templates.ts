@@ -102,11 +102,14 @@ async function build(
     serverId: place.server.id,
     databaseName: names.database,
     builderRole: names.builderRole,
+    dataTables: template.dataTables,
   });
   try {
     return await fill(needs, place, { session, source, copy });
   } catch (error) {
-    await clearUnfinished(needs, place, session);
+    await clearUnfinished(needs, place, session).catch((obstacle) =>
+      needs.log.warn({ err: obstacle }, 'An unfinished template stays until the next attempt'),
+    );
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { publish } from '../registry/messages.ts';
 import type { RegistryDatabase, RegistryTransaction } from '../registry/registry-database.ts';
 import { type Actor, recordAudit } from '../registry/repositories/audit-log.ts';
 import { insertOutbox } from '../registry/repositories/outbox.ts';
-import { insertRun } from '../registry/repositories/provisioning-runs.ts';
+import { cancelOpenRuns, insertRun } from '../registry/repositories/provisioning-runs.ts';
 import {
   changeTenant,
   findTenant,
@@ -76,7 +76,8 @@ export function createTenantLifecycle(needs: Needs) {
     purgeTenant: (tenantId: string, request: ChangeRequest) =>
       change(tenantId, request, {
         done: 'purged',
-        from: [...reachable, 'failed', 'deleting'],
+        // Also what is under way or got stuck: the run that is at it is fenced off and ends as cancelled.
+        from: [...reachable, 'requested', 'provisioning', 'failed', 'deleting', 'purging'],
         change: { status: 'purging', statusReason: request.reason ?? null },
         run: 'purge',
       }),
@@ -142,6 +143,7 @@ async function startRun(
   { kind, request }: { kind: RunKind; request: ChangeRequest },
 ): Promise<string> {
   const runId = randomUUID();
+  await cancelOpenRuns(trx, tenantId);
   await insertRun(trx, { id: runId, tenantId, generation, kind, requestId: request.requestId });
   await insertOutbox(trx, { topic: 'queue.run-provisioning', payload: { tenant_id: tenantId, generation } });
   return runId;

@@ -182,6 +182,7 @@ export interface TemplateCopies {
   builtAt: Timestamp | null;
   createdAt: Generated<Timestamp>;
   databaseName: string;
+  dataTables: Generated<string[]>;
   fingerprint: Json | null;
   id: string;
   serverId: string;

@@ -9,6 +9,11 @@ export const placeTenant: Step = {
   async run(context) {
     const { tenant } = context;
     if (tenant.serverId !== null && tenant.status === 'provisioning') return;
+    if (tenant.serverId !== null && tenant.databaseName !== null) {
+      // Something of an earlier attempt may be left there, under these names.
+      await context.save({ status: 'provisioning', provisioningAt: new Date() });
+      return;
+    }
     const server = await chooseServer(context.needs.registry, tenant.region);
     if (server === undefined) throw errors.serverFull('of any region', 'all are full or draining');
     await context.save({ status: 'provisioning', serverId: server.id, provisioningAt: new Date() });

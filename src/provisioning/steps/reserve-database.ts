@@ -24,6 +24,7 @@ export function reserveDatabase({ naming, credentials }: { naming: Naming; crede
     /** Only after database and roles are gone: the registry names everything that exists. */
     async undo(context) {
       await context.save({
+        serverId: null,
         databaseId: null,
         databaseName: null,
         migratorRole: null,

@@ -2,7 +2,11 @@ import type pg from 'pg';
 import type { Fingerprint } from '../../databases/database-server.ts';
 import { scramVerifier } from '../../databases/scram-verifier.ts';
 import { repairRolePassword } from '../../databases/tenant-roles.ts';
-import { type VerificationOutcome, verifyTenantDatabase } from '../../databases/verify-database.ts';
+import {
+  type Verification,
+  type VerificationOutcome,
+  verifyTenantDatabase,
+} from '../../databases/verify-database.ts';
 import { errors } from '../../errors/catalogue.ts';
 import type { Credentials, Passwords } from '../credentials.ts';
 import type { RunContext } from '../run-context.ts';
@@ -11,7 +15,7 @@ import { pinnedCopy } from './create-database.ts';
 
 export type VerifyNeeds = {
   credentials: Credentials;
-  takeFingerprint: (client: pg.Client) => Promise<Fingerprint>;
+  takeFingerprint: (client: pg.Client, dataTables: string[]) => Promise<Fingerprint>;
 };
 
 /** Logs in as both roles and compares the fingerprint with the template's. A drifted password is set back once. */
@@ -21,8 +25,10 @@ export function verifyDatabase(needs: VerifyNeeds): Step {
 
     async run(context) {
       const passwords = needs.credentials.open(context.tenant);
-      const expected = (await pinnedCopy(context)).fingerprint as Fingerprint;
-      const verify = () => verifyOnce(context, { ...needs, passwords, expected });
+      const { fingerprint, dataTables } = await pinnedCopy(context);
+      const expected = fingerprint as Fingerprint;
+      const inspect = (client: pg.Client) => needs.takeFingerprint(client, dataTables);
+      const verify = () => verifyOnce(context, { inspect, passwords, expected });
       const first = await verify();
       if (first.outcome === 'passwordRefused') {
         await repairPasswords(context, first.roles, passwords);
@@ -36,7 +42,7 @@ export function verifyDatabase(needs: VerifyNeeds): Step {
   };
 }
 
-type Expectation = VerifyNeeds & { passwords: Passwords; expected: Fingerprint };
+type Expectation = { inspect: Verification['inspect']; passwords: Passwords; expected: Fingerprint };
 
 async function verifyOnce(context: RunContext, expectation: Expectation): Promise<VerificationOutcome> {
   return verifyTenantDatabase({
@@ -44,9 +50,7 @@ async function verifyOnce(context: RunContext, expectation: Expectation): Promis
     address: await context.server(),
     names: reservedNames(context),
     neutral: context.needs.neutral,
-    passwords: expectation.passwords,
-    expected: expectation.expected,
-    inspect: expectation.takeFingerprint,
+    ...expectation,
   });
 }
 

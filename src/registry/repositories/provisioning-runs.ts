@@ -15,6 +15,20 @@ export async function insertRun(
   await executor.insertInto('provisioningRuns').values(run).execute();
 }
 
+/** Ends what is under way for a tenant, because something else is to be done with it. */
+export async function cancelOpenRuns(executor: RegistryExecutor, tenantId: string): Promise<void> {
+  const cancelled = await executor
+    .updateTable('provisioningRuns')
+    .set({ status: 'cancelled', owner: null, errorCode: 'cancelled', finishedAt: sql<Date>`now()` })
+    .where('tenantId', '=', tenantId)
+    .where('status', 'in', open)
+    .returning('id')
+    .execute();
+  for (const { id: runId } of cancelled) {
+    await publish(executor, { kind: 'run.changed', runId, tenantId });
+  }
+}
+
 export async function findRun(executor: RegistryExecutor, id: string): Promise<ProvisioningRun | undefined> {
   return executor.selectFrom('provisioningRuns').selectAll().where('id', '=', id).executeTakeFirst();
 }
@@ -142,8 +156,15 @@ export async function finishRun(executor: RegistryExecutor, run: OwnedRun, end: 
       ? { progress: 100, errorCode: null, errorDetail: null, needsAttention: false }
       : { errorCode: end.errorCode, errorDetail: end.errorDetail, needsAttention: end.needsAttention }),
   });
-  if (isOwned) await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
-  return isOwned;
+  if (!isOwned) return false;
+  await executor
+    .updateTable('provisioningSteps')
+    .set({ status: end.status === 'completed' ? 'done' : 'failed', finishedAt: sql<Date>`now()` })
+    .where('runId', '=', run.id)
+    .where('status', '=', 'running')
+    .execute();
+  await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
+  return true;
 }
 
 export type Pause = { delayMs: number; errorCode: string; errorDetail: string };
@@ -207,7 +228,12 @@ export async function takeForgottenRuns(
         )
         .where(({ or, eb, fn, ref }) =>
           or([
-            eb(fn.coalesce('rungAt', 'createdAt'), '<', ago(look.staleAfterMs)),
+            // A run that merely waits in the queue is rung for ever more seldom.
+            eb(
+              fn.coalesce('rungAt', 'createdAt'),
+              '<',
+              sql<Date>`now() - ${look.staleAfterMs} * interval '1 millisecond' * CASE WHEN heartbeat_at IS NULL THEN least(rings, 12) ELSE 1 END`,
+            ),
             eb('rungAt', '<', ref('notBefore')),
           ]),
         )
