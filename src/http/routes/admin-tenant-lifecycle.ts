@@ -17,7 +17,7 @@ export type AdminTenantLifecycleNeeds = RunWaitingNeeds & {
   lifecycle: TenantLifecycle;
 };
 
-const reasonBody = z.strictObject({ reason: humanText(1, 1_000).optional() }).optional();
+const reasonBody = z.strictObject({ reason: humanText(1, 1_000).optional() }).nullish();
 const deleteQuery = z.strictObject({
   grace_days: z
     .string()
