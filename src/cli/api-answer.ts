@@ -60,7 +60,7 @@ export function failureOf({ status, body }: AdminAnswer): Failure {
   });
 }
 
-export function strangeAnswer(status: number, cause?: unknown): Failure {
+function strangeAnswer(status: number, cause?: unknown): Failure {
   return new Failure({
     title: 'Strange answer',
     message: `The answer (status ${status}) is not one that tenant-manager gives.`,

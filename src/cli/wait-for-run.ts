@@ -34,7 +34,7 @@ export async function waitForRun(session: Session, waited: Waited): Promise<Run 
   return last;
 }
 
-export function hasEnded({ status }: Run): boolean {
+function hasEnded({ status }: Run): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }
 
