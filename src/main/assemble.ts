@@ -2,6 +2,7 @@ import type { ProcessRole } from '../config/resolve-settings.ts';
 import { worksOnDatabases } from '../config/resolve-settings.ts';
 import { errors } from '../errors/catalogue.ts';
 import { type Dispatch, dispatchHere, dispatchToQueue, startRelay, sweep } from './assemble-dispatch.ts';
+import { keepHouse } from './assemble-housekeeping.ts';
 import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
 import {
   assembleWorkbench,
@@ -43,6 +44,7 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
       ? dispatchHere(plan, workbench)
       : dispatchToQueue(plan, platform);
   const relay = startRelay(plan, platform, dispatch);
+  if (workbench !== undefined) keepHouse(plan, { platform, kick: relay.kick });
   const firstLook =
     workbench === undefined ? Promise.resolve() : startWork(plan, { platform, workbench, dispatch });
   return { platform, workbench, dispatch, firstLook, kick: relay.kick };

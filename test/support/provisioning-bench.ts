@@ -68,6 +68,7 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
     registryName,
     sourceName,
     lines,
+    log,
     request: (name: string, request: Partial<TenantRequest> = {}) =>
       provisioning.requestTenant({
         organizationName: name,

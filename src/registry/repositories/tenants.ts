@@ -46,3 +46,18 @@ export async function changeTenant(
     .returningAll()
     .executeTakeFirst();
 }
+
+/** Deleted tenants whose days of grace are over, the longest due first. */
+export async function listTenantsToPurge(
+  executor: RegistryExecutor,
+  limit: number,
+): Promise<{ id: string }[]> {
+  return executor
+    .selectFrom('tenantRegistry')
+    .select('id')
+    .where('status', '=', 'deleting')
+    .where('purgeAfter', '<=', sql<Date>`now()`)
+    .orderBy('purgeAfter')
+    .limit(limit)
+    .execute();
+}

@@ -1,0 +1,32 @@
+import { Cron } from 'croner';
+import { purgeDueTenants } from '../provisioning/purge-due.ts';
+import { createTenantLifecycle } from '../provisioning/tenant-lifecycle.ts';
+import { deleteExpiredIdempotencyKeys } from '../registry/repositories/idempotency-keys.ts';
+import { deleteFinishedSessions } from '../registry/repositories/sessions.ts';
+import type { Assembly } from './assemble.ts';
+import type { ProcessParts } from './assemble-platform.ts';
+
+const everyQuarter = '*/15 * * * *';
+const portion = 1_000;
+
+/** What time makes due: purges after their grace, and rows that nobody needs any more. Workers do it. */
+export function keepHouse(
+  { log, shutdown }: ProcessParts,
+  { platform, kick }: Pick<Assembly, 'platform' | 'kick'>,
+): void {
+  const { registry } = platform;
+  const lifecycle = createTenantLifecycle({ registry, now: () => new Date(), afterCommit: kick });
+  const chores = [
+    () => purgeDueTenants(registry, lifecycle),
+    () => deleteExpiredIdempotencyKeys(registry),
+    () => deleteFinishedSessions(registry, portion),
+  ];
+  const schedule = new Cron(everyQuarter, { protect: true }, async () => {
+    for (const chore of chores) {
+      await chore().catch((error: unknown) =>
+        log.warn({ err: error }, 'A chore failed; it is done next time'),
+      );
+    }
+  });
+  shutdown.onStop('housekeeping', 1_000, async () => schedule.stop());
+}
