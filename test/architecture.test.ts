@@ -42,6 +42,8 @@ describe('floors', () => {
     ['cli', 'config'],
     ['routing', 'databases'],
     ['data-api', 'errors'],
+    ['config', 'errors'],
+    ['telemetry', 'errors'],
     ['queue', 'telemetry'],
     ['registry', 'registry'],
   ])('%s may import %s', (from, to) => {
@@ -64,7 +66,8 @@ describe('floors', () => {
     ['embedded', 'databases'],
     ['errors', 'registry'],
     ['telemetry', 'config'],
-    ['config', 'errors'],
+    ['errors', 'config'],
+    ['errors', 'telemetry'],
   ])('%s may not import %s', (from, to) => {
     expect(check({ [`src/${from}/a.ts`]: `import { b } from '../${to}/b.ts';` })).toEqual([
       `src/${from}/a.ts imports src/${to}/b.ts: ${from} may not import ${to}`,
