@@ -3,7 +3,6 @@ import { z } from 'zod';
 /** What a variable of the environment may look like. Every parser takes the text and says what would be right. */
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const unitBytes = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, tb: 1024 ** 4 } as const;
 
 /** A duration in milliseconds: a bare number counts in `bareUnit`, else `500ms`, `15m`, `24h`, `30d`. */
 export const durationMs = (bareUnit: keyof typeof unitMs) =>
@@ -13,13 +12,6 @@ export const durationMs = (bareUnit: keyof typeof unitMs) =>
     const unit = (match[2]?.toLowerCase() ?? bareUnit) as keyof typeof unitMs;
     return Number(match[1]) * unitMs[unit];
   });
-
-/** A size in bytes: a bare number, else `512MB`, `2GB`. */
-export const sizeBytes = z.string().transform((text, context) => {
-  const match = /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|tb)?$/i.exec(text.trim());
-  if (match?.[1] === undefined) return refuse(context, 'must be a size such as 512MB or 2GB');
-  return Number(match[1]) * unitBytes[(match[2]?.toLowerCase() ?? 'b') as keyof typeof unitBytes];
-});
 
 export const integer = (min: number, max: number) =>
   z.string().transform((text, context) => {

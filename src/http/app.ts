@@ -3,6 +3,7 @@ import helmet from '@fastify/helmet';
 import { type FastifyInstance, type FastifyPluginAsync, fastify } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from '../telemetry/logger.ts';
+import type { AppSettings } from './app-settings.ts';
 import { answerUnknownRoutes, createErrorHandler } from './error-handler.ts';
 import { requireAccessPolicy } from './plugins/access-policy.ts';
 import { type AuthenticateNeeds, authenticate } from './plugins/authenticate.ts';
@@ -21,15 +22,6 @@ export type AppNeeds = {
   plugins: readonly ((app: App) => void)[];
   /** The endpoint groups, each made by the factory of its file in routes/. */
   routes: readonly FastifyPluginAsyncZod[];
-};
-
-export type AppSettings = {
-  /** Where the API is reached from outside, without a slash at the end. */
-  publicUrl: string;
-  /** Origins of browsers; `*` for any, empty for none. */
-  allowedOrigins: readonly string[];
-  /** Addresses and networks whose X-Forwarded-* headers are believed. */
-  trustedProxies: readonly string[];
 };
 
 export type App = FastifyInstance;

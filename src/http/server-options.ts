@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FastifyHttpOptions, LogController } from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
-import type { AppSettings } from './app.ts';
+import type { AppSettings } from './app-settings.ts';
 import type { AnswerError } from './error-handler.ts';
 import { answerMalformedRequest } from './malformed-request.ts';
 import { requestIdOf } from './plugins/request-context.ts';

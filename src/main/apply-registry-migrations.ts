@@ -9,7 +9,7 @@ import { openRegistry, type RegistryDatabase } from '../registry/registry-databa
 const projectRoot = new URL(import.meta.url.endsWith('.ts') ? '../../' : '../../../', import.meta.url);
 export const packageFile = fileURLToPath(new URL('package.json', projectRoot));
 export const samplePath = fileURLToPath(new URL('samples/crm.sql', projectRoot));
-export const migrationsFolder = fileURLToPath(new URL('migrations/registry', projectRoot));
+const migrationsFolder = fileURLToPath(new URL('migrations/registry', projectRoot));
 
 /** Every registry migration, applied or pending. */
 export async function readMigrationStatus(database: RegistryDatabase): Promise<MigrationState[]> {

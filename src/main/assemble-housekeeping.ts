@@ -3,17 +3,15 @@ import { purgeDueTenants } from '../provisioning/purge-due.ts';
 import { createTenantLifecycle } from '../provisioning/tenant-lifecycle.ts';
 import { deleteExpiredIdempotencyKeys } from '../registry/repositories/idempotency-keys.ts';
 import { deleteFinishedSessions } from '../registry/repositories/sessions.ts';
-import type { Assembly } from './assemble.ts';
-import type { ProcessParts } from './assemble-platform.ts';
+import type { Platform, ProcessParts } from './assemble-platform.ts';
 
 const everyQuarter = '*/15 * * * *';
 const portion = 1_000;
 
+type Household = { platform: Platform; kick: () => void };
+
 /** What time makes due: purges after their grace, and rows that nobody needs any more. Workers do it. */
-export function keepHouse(
-  { log, shutdown }: ProcessParts,
-  { platform, kick }: Pick<Assembly, 'platform' | 'kick'>,
-): void {
+export function keepHouse({ log, shutdown }: ProcessParts, { platform, kick }: Household): void {
   const { registry } = platform;
   const lifecycle = createTenantLifecycle({ registry, now: () => new Date(), afterCommit: kick });
   const chores = [

@@ -76,8 +76,6 @@ export function createTenantRequests(needs: RequestTenantNeeds) {
   };
 }
 
-export type RequestTenant = ReturnType<typeof createTenantRequests>;
-
 /** Plans that are not self-service are given by operators. */
 async function assertPlan(registry: RegistryDatabase, { plan: key, actor }: TenantRequest): Promise<void> {
   const plan = await findPlan(registry, key);

@@ -76,8 +76,6 @@ export function createRunProgress({ registry, messages }: Needs) {
   };
 }
 
-export type RunProgressReader = ReturnType<typeof createRunProgress>;
-
 export const hasEnded = ({ status }: Pick<RunProgress, 'status'>): boolean =>
   status === 'completed' || status === 'failed' || status === 'cancelled';
 

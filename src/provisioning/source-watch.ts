@@ -5,8 +5,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { ServerDirectory } from './server-directory.ts';
 import type { TemplateLibrary } from './templates.ts';
 
-export type SourceWatch = ReturnType<typeof createSourceWatch>;
-
 export type SourceWatchNeeds = {
   registry: RegistryDatabase;
   servers: ServerDirectory;

@@ -28,8 +28,6 @@ export function createRegistryMigrator(database: RegistryDatabase, folder: strin
   };
 }
 
-export type RegistryMigrator = ReturnType<typeof createRegistryMigrator>;
-
 /**
  * Lets the runtime login use what the migrating login owns. The audit log can only be read and added to.
  */

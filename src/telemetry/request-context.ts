@@ -9,11 +9,6 @@ export function runInContext<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work);
 }
 
-/** The context from here to the end of this request or job, for hooks that cannot wrap a function. */
-export function enterContext(context: RequestContext): void {
-  storage.enterWith(context);
-}
-
 export function currentContext(): RequestContext | undefined {
   return storage.getStore();
 }

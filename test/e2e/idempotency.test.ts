@@ -165,5 +165,5 @@ const names = [
   'x'.repeat(255),
   '🚀'.repeat(255),
   '../../etc/passwd',
-  'é'.normalize('NFC') + 'cole',
+  `${'é'.normalize('NFC')}cole`,
 ];

@@ -1,8 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what comes back is what the test looks at.
 export type Answer = { status: number; headers: Headers; body: any };
 
-export type ApiClient = ReturnType<typeof createApiClient>;
-
 /** Speaks JSON with one API process. */
 export function createApiClient(origin: string, headers: Record<string, string> = {}) {
   async function call(
