@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { settings } from '../config/config.ts';
 import { type Config, loadConfig, namesRegistry } from '../config/load-config.ts';
 import { type Environment, readEnvironment } from '../config/read-environment.ts';
 import type { ProcessRole } from '../config/resolve-settings.ts';
@@ -14,7 +15,9 @@ const embeddedStopDeadlineMs = 15_000;
 
 /** The logger before the configuration is known. */
 export function firstLogger(role: ProcessRole): Logger {
-  const { LOG_LEVEL: level = 'info' } = readEnvironment();
+  // A level that is none is reported with all other problems.
+  const asked = settings.LOG_LEVEL.parse.safeParse(readEnvironment().LOG_LEVEL ?? settings.LOG_LEVEL.default);
+  const level = asked.data ?? settings.LOG_LEVEL.default;
   return createLogger({ level, service: role, readable: process.stdout.isTTY });
 }
 

@@ -40,7 +40,7 @@ export type TemplatePlace = { template: Template; server: DatabaseServer; signal
 
 /** Template copies: one per version and server, built from the source, sealed, never connected to. */
 export function createTemplates(needs: TemplateNeeds) {
-  const { registry, log } = needs;
+  const { registry } = needs;
   const newest = ({ template, server }: TemplatePlace) =>
     newestCopy(registry, { templateId: template.id, serverId: server.id });
 
@@ -64,9 +64,7 @@ export function createTemplates(needs: TemplateNeeds) {
       return withTemplateLock(needs, place, async (session) => {
         const copy = await newest(place);
         if (copy !== undefined && (await isCurrent(needs, place, copy.sourceFingerprint))) return null;
-        const built = await build(needs, place, session);
-        log.info({ template: place.template.key, database: built.databaseName }, 'New template version');
-        return built;
+        return build(needs, place, session);
       });
     },
   };

@@ -36,7 +36,9 @@ export type LoggerOptions = {
 export function createLogger({ level, service, readable = false, destination }: LoggerOptions): Logger {
   const stream =
     destination ??
-    (readable ? pretty({ ignore: 'pid,hostname,service', translateTime: 'HH:MM:ss' }) : undefined);
+    (readable
+      ? pretty({ ignore: 'pid,hostname,service', translateTime: 'HH:MM:ss', singleLine: true })
+      : undefined);
   const options = {
     level,
     base: { service, pid: process.pid },
