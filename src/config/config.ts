@@ -179,8 +179,8 @@ export const settings = {
 
   PUBLIC_URL: api(
     url('http', 'https'),
-    'Where the API is reached from outside; the issuer of access tokens.',
-    { defaultDoc: 'http://localhost:<PORT>' },
+    'Where the API is reached from outside; the issuer of access tokens, and so the same in every process.',
+    { defaultDoc: 'http://localhost:3001' },
   ),
   ALLOWED_ORIGINS: api(list, 'Origins that browsers may call from, or *.', {
     defaultDoc: '* in development, none in production',

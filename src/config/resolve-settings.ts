@@ -31,7 +31,7 @@ export function resolveSettings(draft: Draft) {
     POSTGRES_ADMIN_USER: values.POSTGRES_ADMIN_USER ?? 'postgres',
     POSTGRES_SSL: tlsMode(values.POSTGRES_SSL),
     SOURCE_DATABASE_NAME: values.SOURCE_DATABASE_NAME ?? 'twenty',
-    PUBLIC_URL: values.PUBLIC_URL ?? `http://localhost:${values.PORT}`,
+    PUBLIC_URL: values.PUBLIC_URL ?? 'http://localhost:3001',
     ALLOWED_ORIGINS: values.ALLOWED_ORIGINS ?? (isProduction ? [] : ['*']),
     isProduction,
   };

@@ -1,12 +1,15 @@
 import type { Config } from '../config/load-config.ts';
+import { createDataApi } from '../data-api/data-api.ts';
 import { createAdminKey } from '../http/admin-key.ts';
 import { type App, type AppNeeds, createApp } from '../http/app.ts';
 import type { Health } from '../http/health.ts';
 import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
+import { addRequestTenant } from '../http/plugins/tenant.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
 import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
 import { adminTenantLifecycleRoutes } from '../http/routes/admin-tenant-lifecycle.ts';
 import { adminTenantsRoutes } from '../http/routes/admin-tenants.ts';
+import { dataRoutes } from '../http/routes/data.ts';
 import { healthRoutes } from '../http/routes/health.ts';
 import { meRoutes } from '../http/routes/me.ts';
 import { mySessionsRoutes } from '../http/routes/my-sessions.ts';
@@ -49,7 +52,7 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
       verifyAccessToken: identity.verifyAccessToken,
       adminKey: createAdminKey(config.SUPER_ADMIN_KEY),
     },
-    plugins: [(each) => obeyIdempotencyKeys(each, platform)],
+    plugins: [(each) => addRequestTenant(each, routing), (each) => obeyIdempotencyKeys(each, platform)],
     routes: [...publicRoutes(features), ...memberRoutes(features), ...operatorRoutes(features)],
   });
   return { app, identity };
@@ -83,9 +86,19 @@ function publicRoutes({ config, assembly, identity, provisioning, health }: Feat
   ];
 }
 
-function memberRoutes({ assembly, identity }: Features): Routes {
+function memberRoutes({ config, assembly, identity }: Features): Routes {
   const needs = { database: assembly.platform.registry, identity };
-  return [meRoutes(needs), mySessionsRoutes(needs), tenantProfileRoutes(needs), tenantMemberRoutes(needs)];
+  const dataApi = createDataApi({
+    maxRows: config.DATA_API_MAX_ROWS,
+    statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
+  });
+  return [
+    meRoutes(needs),
+    mySessionsRoutes(needs),
+    tenantProfileRoutes(needs),
+    tenantMemberRoutes(needs),
+    dataRoutes({ dataApi }),
+  ];
 }
 
 function operatorRoutes({ config, assembly, identity, routing, provisioning }: Features): Routes {
