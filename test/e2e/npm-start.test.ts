@@ -1,10 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findFreePort } from '../../src/embedded/free-port.ts';
 
 const run = promisify(execFile);
@@ -32,6 +32,7 @@ describe('npm start on a fresh clone', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tm-clone-'));
+    await chmod(folder, 0o755);
     await run('git', ['clone', '-q', '.', folder]);
     const [port, metricsPort] = [await findFreePort(), await findFreePort()];
     const { PATH = '', HOME = '/root' } = process.env;
@@ -43,10 +44,14 @@ describe('npm start on a fresh clone', () => {
     });
     child.stdout?.on('data', (chunk) => (output += chunk));
     child.stderr?.on('data', (chunk) => (output += chunk));
-    await expect.poll(() => output, { timeout: 240_000, interval: 200 }).toMatch(/npx tenant-cli list/);
+    await vi.waitFor(() => expect(output).toMatch(/npx tenant-cli list/), {
+      timeout: 240_000,
+      interval: 200,
+    });
     const paste = async (commands: string) => {
-      const shell = await run('bash', ['-ec', commands], { cwd: folder, env: { PATH, HOME } });
-      return `${shell.stderr}\n${shell.stdout}`;
+      // As on a terminal, /dev/stderr can be opened; the sockets that Node gives a child cannot.
+      const script = `set -o pipefail; ( set -e\n${commands}\n) 2>&1 | cat`;
+      return (await run('bash', ['-c', script], { cwd: folder, env: { PATH, HOME } })).stdout;
     };
     pasted = await paste(printedCommands(output));
     fromReadme = await paste(await readmeCommands(port));
