@@ -100,7 +100,11 @@ export class ConnectionPools {
     if (await this.#isQuietWithin(Math.max(0, deadlineMs - forceMs))) return;
     for (const [{ client }, pool] of this.#leased) void cancelStatement(client, pool.database.server);
     if (await this.#isQuietWithin(forceMs)) return;
-    for (const connection of this.#leased.keys()) connection.destroy();
+    for (const [connection, pool] of this.#leased) {
+      connection.destroy();
+      this.#takeBack(pool, connection, 'discard');
+    }
+    await this.#isQuietWithin(forceMs);
   }
 
   stats() {
@@ -194,8 +198,9 @@ export class ConnectionPools {
   }
 
   #takeBack(pool: TenantPool, connection: TenantConnection, how: Return): void {
+    // Not there any more: `close` took it.
+    if (!this.#leased.delete(connection)) return;
     pool.leased -= 1;
-    this.#leased.delete(connection);
     connection.served += 1;
     if (how === 'reuse') {
       this.#settle(pool, connection);

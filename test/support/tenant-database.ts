@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { ServerAddress } from '../../src/databases/database-server.ts';
 import { createMasterSeal } from '../../src/registry/master-seal.ts';
@@ -75,9 +76,25 @@ export async function createTenantPlace(place: TestPlace = sharedPostgres()) {
     return tenant;
   }
 
+  const sealPassword = (tenant: TestTenant, sealedDataKey: string, password: string) =>
+    masterSeal.sealWithDataKey(sealedDataKey, password, {
+      owner: tenant.databaseId,
+      column: 'application_password',
+    });
+
+  /** In the registry, untold; the server is not asked. */
+  async function changePassword(tenant: TestTenant, password: string): Promise<void> {
+    const sealedDataKey = masterSeal.newDataKey(tenant.databaseId);
+    const sealedApplicationPassword = sealPassword(tenant, sealedDataKey, password);
+    await database
+      .updateTable('tenantRegistry')
+      .set({ sealedDataKey, sealedApplicationPassword })
+      .where('id', '=', tenant.id)
+      .execute();
+  }
+
   async function registerTenant(tenant: TestTenant): Promise<void> {
     const sealedDataKey = masterSeal.newDataKey(tenant.databaseId);
-    const context = { owner: tenant.databaseId, column: 'application_password' };
     await database
       .insertInto('tenantRegistry')
       .values({
@@ -91,7 +108,7 @@ export async function createTenantPlace(place: TestPlace = sharedPostgres()) {
         databaseName: tenant.database,
         applicationRole: tenant.role,
         sealedDataKey,
-        sealedApplicationPassword: masterSeal.sealWithDataKey(sealedDataKey, tenant.password, context),
+        sealedApplicationPassword: sealPassword(tenant, sealedDataKey, tenant.password),
       })
       .execute();
   }
@@ -111,14 +128,33 @@ export async function createTenantPlace(place: TestPlace = sharedPostgres()) {
     return rows[0]?.count ?? 0;
   }
 
+  /** A pool says that it has ended before its backends have; killing them then is an error nobody catches. */
+  async function untilLeft(name: string): Promise<void> {
+    const look = 'SELECT 1 FROM pg_stat_activity WHERE datname = $1';
+    while ((await asAdmin.query(look, [name])).rowCount !== 0) await sleep(10);
+  }
+
   async function drop(): Promise<void> {
     for (const tenant of tenants) {
       await asAdmin.query(`DROP DATABASE IF EXISTS ${tenant.database} WITH (FORCE)`);
       await asAdmin.query(`DROP ROLE IF EXISTS ${tenant.role}`);
     }
+    await database.destroy();
+    await untilLeft(registry.login.database);
     await asAdmin.end();
     await registry.drop();
   }
 
-  return { registry, masterSeal, server, asAdmin, inDatabase, makeTenant, setStatus, countBackends, drop };
+  return {
+    registry,
+    masterSeal,
+    server,
+    asAdmin,
+    inDatabase,
+    makeTenant,
+    setStatus,
+    changePassword,
+    countBackends,
+    drop,
+  };
 }
