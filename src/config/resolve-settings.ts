@@ -45,8 +45,14 @@ export function worksOnDatabases(
   return role === 'worker' || role === 'all' || (role === 'api' && !values.ENABLE_ASYNC_PROVISIONING);
 }
 
-function checkEmbedded({ values, problems }: Draft, isProduction: boolean): void {
-  if (values.GLOBAL_DATABASE_URL !== undefined) return;
+function checkEmbedded({ values, role, problems }: Draft, isProduction: boolean): void {
+  const isSaid = problems.some(({ variable }) => variable === 'GLOBAL_DATABASE_URL');
+  if (values.GLOBAL_DATABASE_URL !== undefined || isSaid) return;
+  if (role === 'api' || role === 'worker') {
+    const right = 'Set it to the registry database. The embedded one comes with npm start only.';
+    problems.push({ variable: 'GLOBAL_DATABASE_URL', wrong: 'is missing', right });
+    return;
+  }
   if (isProduction && !values.EMBEDDED_IN_PRODUCTION) {
     problems.push({
       variable: 'GLOBAL_DATABASE_URL',

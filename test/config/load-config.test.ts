@@ -75,11 +75,7 @@ describe('in production', () => {
     ['MASTER_ENCRYPTION_KEY', undefined, /MASTER_ENCRYPTION_KEY is missing in production/],
     ['WORKER_SECRET_KEY', undefined, /WORKER_SECRET_KEY is missing in production/],
     ['SUPER_ADMIN_KEY', 'admin', /SUPER_ADMIN_KEY has 5 bytes/],
-    [
-      'GLOBAL_DATABASE_URL',
-      undefined,
-      /GLOBAL_DATABASE_URL is missing in production.*EMBEDDED_IN_PRODUCTION/,
-    ],
+    ['GLOBAL_DATABASE_URL', undefined, /GLOBAL_DATABASE_URL is missing\. Set it/],
     ['POSTGRES_ADMIN_PASSWORD', undefined, /POSTGRES_ADMIN_PASSWORD is missing in production/],
   ])('%s = %s is refused', (variable, value, message) => {
     expect(problemsOf({ ...production, [variable]: value })).toMatch(message);
