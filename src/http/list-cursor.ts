@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { errors } from '../errors/catalogue.ts';
 
 /** Where a list goes on, as the client gets it: opaque, so that lists may change what they are ordered by. */
-function encodeCursor(lastKey: string): string {
+export function encodeCursor(lastKey: string): string {
   return Buffer.from(lastKey, 'utf8').toString('base64url');
 }
 

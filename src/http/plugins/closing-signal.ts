@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
 declare module 'fastify' {
@@ -7,10 +8,26 @@ declare module 'fastify' {
   }
 }
 
+const idleLookMs = 100;
+
+/** Ends what would keep a closing server open: those who wait, and connections that are kept for later. */
 export function addClosingSignal(app: FastifyInstance): void {
   const closing = new AbortController();
   app.decorate('closing', closing.signal);
-  app.addHook('preClose', async () => closing.abort());
+  app.addHook('preClose', async () => {
+    closing.abort();
+    closeIdleConnections(app.server);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing.signal.aborted) reply.header('connection', 'close');
+  });
+}
+
+/** Node closes only those that are idle at that moment; an event stream that ends becomes idle later. */
+function closeIdleConnections(server: Server): void {
+  if (!server.listening) return;
+  const timer = setInterval(() => server.closeIdleConnections(), idleLookMs);
+  server.once('close', () => clearInterval(timer));
 }
 
 /** Aborted when the caller has closed the connection, or is answered. */

@@ -7,8 +7,8 @@ import {
   type TenantFilter,
   type TenantSort,
 } from '../../registry/repositories/tenant-list.ts';
-import { readCursor, writeCursor } from '../cursor.ts';
 import { pageQuery, plainText, success, successPage } from '../schemas.ts';
+import { decodePlace, encodePlace } from '../sorted-cursor.ts';
 import { tenantDetail, tenantItem, tenantStatus, toTenantDetail, toTenantItem } from '../tenant-answer.ts';
 import { tenantAt, tenantParams } from '../tenant-at.ts';
 
@@ -84,6 +84,13 @@ export function adminTenantsRoutes({ registry }: AdminTenantsNeeds): FastifyPlug
   };
 }
 
+/** What a cursor may hold: it comes from outside, and the database must be able to compare with it. */
+const placeValues: Record<TenantSort['by'], z.ZodType<string>> = {
+  created_at: z.iso.datetime().startsWith('2'),
+  name: plainText,
+  slug: plainText,
+};
+
 type ListQuery = z.output<typeof listQuery>;
 
 function filterOf({
@@ -105,13 +112,13 @@ async function readPage(
   { sort, cursor, limit }: ListQuery,
   filter: TenantFilter,
 ) {
-  const after = cursor === undefined ? undefined : readCursor(sort, cursor);
   const descending = sort.startsWith('-');
   const by = sort.replace('-', '') as TenantSort['by'];
+  const after = decodePlace(cursor, sort, placeValues[by]);
   // One more than asked for tells whether there is a next page.
   const rows = await listTenants(registry, { filter, sort: { by, descending }, after, limit: limit + 1 });
   const tenants = rows.slice(0, limit);
   const last = tenants.at(-1);
   const hasMore = rows.length > limit && last !== undefined;
-  return { tenants, nextCursor: hasMore ? writeCursor(sort, { value: last.place, id: last.id }) : null };
+  return { tenants, nextCursor: hasMore ? encodePlace(sort, { value: last.place, id: last.id }) : null };
 }
