@@ -1,5 +1,6 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
+import { guardPool } from './guarded-pool.ts';
 import type { DB } from './tables.generated.ts';
 
 /** How to reach the registry. Direct, never through a pooler: LISTEN and session locks are used. */
@@ -47,7 +48,7 @@ export function openRegistry({
   });
   pool.on('error', onConnectionError);
   return new Kysely<DB>({
-    dialect: new PostgresDialect({ pool }),
+    dialect: new PostgresDialect({ pool: guardPool(pool) }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   });
 }
