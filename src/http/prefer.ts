@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 export type Preference = { respondAsync: boolean; waitSeconds: number | undefined };
 
 /** Longer waits end at proxies. */
-export const longestWaitSeconds = 25;
+const longestWaitSeconds = 25;
 
 export function parsePrefer(header: string | string[] | undefined): Preference {
   const wishes = [header ?? []]

@@ -40,7 +40,7 @@ export function success<Data extends z.ZodType>(data: Data) {
   return z.object({ success: z.literal(true), message: z.string().optional(), data });
 }
 
-export const nextPage = z.object({ next_cursor: z.string().nullable(), total: z.number().int().optional() });
+const nextPage = z.object({ next_cursor: z.string().nullable(), total: z.number().int().optional() });
 
 /** The success envelope of a list. */
 export function successPage<Item extends z.ZodType>(item: Item) {

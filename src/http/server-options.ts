@@ -7,7 +7,7 @@ import type { AnswerError } from './error-handler.ts';
 import { answerMalformedRequest } from './malformed-request.ts';
 import { requestIdOf } from './plugins/request-context.ts';
 
-export const bodyLimitBytes = 1_048_576;
+const bodyLimitBytes = 1_048_576;
 
 type Needs = { log: Logger; settings: AppSettings; answerError: AnswerError };
 

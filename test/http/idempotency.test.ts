@@ -1,79 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { describe, expect, it } from 'vitest';
 import { errors } from '../../src/errors/catalogue.ts';
-import type { App } from '../../src/http/app.ts';
-import type { IdempotencyNeeds } from '../../src/http/idempotent-answers.ts';
-import { obeyIdempotencyKeys } from '../../src/http/plugins/idempotency.ts';
-import {
-  bindIdempotencyResource,
-  claimIdempotencyKey,
-  deleteExpiredIdempotencyKeys,
-} from '../../src/registry/repositories/idempotency-keys.ts';
+import { deleteExpiredIdempotencyKeys } from '../../src/registry/repositories/idempotency-keys.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { useHttpBench } from './http-bench.ts';
-import { adminKey, createTestApp, inject, listen } from './test-app.ts';
+import { gate, quick, type Send, useIdempotencyBench } from './idempotency-bench.ts';
+import { adminKey, inject } from './test-app.ts';
 
 failOnLeaks();
-const bench = useHttpBench();
-const quick = { leaseMs: 600, waitMs: 4_000, lookEveryMs: 50 };
-
-type Work = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
-
-let apps: App[] = [];
-let calls = 0;
-let work: Work;
-
-/** Answers with something new at each call, as tokens are. */
-const answerAnew: Work = async (_request, reply) => {
-  calls += 1;
-  return reply.code(201).header('location', `/things/${calls}`).send({ secret: randomUUID(), calls });
-};
-
-const routes: FastifyPluginAsyncZod = async (api) => {
-  const schema = { body: z.strictObject({ name: z.string() }) };
-  for (const [url, access] of [
-    ['/things', 'anyone'],
-    ['/others', 'anyone'],
-    ['/admin/things', 'operator'],
-    ['/member/things', 'member'],
-  ] as const) {
-    const config = { access, idempotent: true } as const;
-    api.post(url, { config, schema }, (request, reply) => work(request, reply));
-  }
-  const plain = { access: 'anyone' } as const;
-  api.post('/plain', { config: plain, schema }, (request, reply) => work(request, reply));
-};
-
-/** One more process, as it were. */
-async function startApi(times: IdempotencyNeeds['times'] = quick): Promise<App> {
-  const plugins = [(app: App) => obeyIdempotencyKeys(app, { ...bench.platform(), times })];
-  const { app } = await createTestApp([routes], { plugins });
-  apps.push(app);
-  return app;
-}
-
-beforeEach(() => {
-  calls = 0;
-  work = answerAnew;
-});
-
-afterEach(async () => {
-  await Promise.all(apps.map((app) => app.close()));
-  apps = [];
-});
-
-type Send = { key?: string; name?: string; url?: string; headers?: Record<string, string | string[]> };
-
-function post(app: App, { key, name = 'a', url = '/things', headers = {} }: Send = {}) {
-  const keyed = key === undefined ? {} : { 'idempotency-key': key };
-  return inject(app, { method: 'POST', url, payload: { name }, headers: { ...keyed, ...headers } });
-}
+const bench = useIdempotencyBench();
+const { startApi, post, handle, calls, answerAnew, countCall, countKeys } = bench;
 
 describe('Idempotency-Key', () => {
   it('replays the stored answer: status, headers and body, under a new request id', async () => {
@@ -81,7 +18,7 @@ describe('Idempotency-Key', () => {
     const key = randomUUID();
     const first = await post(one, { key });
     const second = await post(two, { key });
-    expect(calls).toBe(1);
+    expect(calls()).toBe(1);
     expect([second.statusCode, second.body]).toEqual([201, first.body]);
     expect(second.headers).toMatchObject({
       location: '/things/1',
@@ -94,15 +31,15 @@ describe('Idempotency-Key', () => {
 
   it('gives 100 twins at once, over two processes, one answer of one call', async () => {
     const processes = [await startApi(), await startApi()] as const;
-    work = async (request, reply) => {
+    handle(async (request, reply) => {
       await delay(300);
       return answerAnew(request, reply);
-    };
+    });
     const key = randomUUID();
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, index) => post(processes[index % 2 === 0 ? 0 : 1], { key })),
     );
-    expect(calls).toBe(1);
+    expect(calls()).toBe(1);
     expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([201]));
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
   });
@@ -111,10 +48,10 @@ describe('Idempotency-Key', () => {
     const slow = { ...quick, lookEveryMs: 60_000, waitMs: 60_000 };
     const [one, two] = [await startApi(slow), await startApi(slow)];
     const mayEnd = gate();
-    work = async (request, reply) => {
+    handle(async (request, reply) => {
       await mayEnd.promise;
       return answerAnew(request, reply);
-    };
+    });
     const key = randomUUID();
     const first = post(one, { key });
     await expect.poll(() => countKeys(key)).toBe(1);
@@ -127,10 +64,10 @@ describe('Idempotency-Key', () => {
   it('refuses another body under the same key, while the first runs and after it', async () => {
     const app = await startApi();
     const mayEnd = gate();
-    work = async (request, reply) => {
+    handle(async (request, reply) => {
       await mayEnd.promise;
       return answerAnew(request, reply);
-    };
+    });
     const key = randomUUID();
     const first = post(app, { key });
     await expect.poll(() => countKeys(key)).toBe(1);
@@ -141,7 +78,7 @@ describe('Idempotency-Key', () => {
     for (const answer of [during, after]) {
       expect([answer.statusCode, answer.json().code]).toEqual([422, 'idempotency_key_reused']);
     }
-    expect(calls).toBe(1);
+    expect(calls()).toBe(1);
   });
 
   it('is compared by what was sent, not by how it was written', async () => {
@@ -167,7 +104,7 @@ describe('Idempotency-Key', () => {
       { url: '/member/things', headers: { authorization: 'Bearer user' } },
     ];
     for (const caller of callers) await post(app, { key, ...caller });
-    expect(calls).toBe(callers.length);
+    expect(calls()).toBe(callers.length);
   });
 
   it('means nothing on routes that make nothing', async () => {
@@ -175,7 +112,7 @@ describe('Idempotency-Key', () => {
     const key = randomUUID();
     await post(app, { key, url: '/plain' });
     await post(app, { key, url: '/plain' });
-    expect(calls).toBe(2);
+    expect(calls()).toBe(2);
   });
 
   it.each([
@@ -188,7 +125,7 @@ describe('Idempotency-Key', () => {
     const app = await startApi();
     const answer = await post(app, { headers: { 'idempotency-key': key } });
     expect([answer.statusCode, answer.json().errors?.[0].path]).toEqual([400, 'Idempotency-Key']);
-    expect(calls).toBe(0);
+    expect(calls()).toBe(0);
   });
 
   it('may have 255 characters', async () => {
@@ -200,10 +137,10 @@ describe('Idempotency-Key', () => {
   it('tells a twin whose time is over that it is still in progress, with Retry-After', async () => {
     const app = await startApi({ ...quick, waitMs: 300 });
     const mayEnd = gate();
-    work = async (request, reply) => {
+    handle(async (request, reply) => {
       await mayEnd.promise;
       return answerAnew(request, reply);
-    };
+    });
     const key = randomUUID();
     const first = post(app, { key });
     await expect.poll(() => countKeys(key)).toBe(1);
@@ -221,16 +158,16 @@ describe('what is kept', () => {
     [400, () => errors.invalidRequest([{ path: 'name', message: 'is bad' }])],
   ])('a %i of the handler', async (status, makeError) => {
     const app = await startApi();
-    work = async () => {
-      calls += 1;
+    handle(async () => {
+      countCall();
       throw makeError();
-    };
+    });
     const key = randomUUID();
     const answers = [await post(app, { key }), await post(app, { key })];
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([status, status]);
     expect(answers[1]?.body).toBe(answers[0]?.body);
     expect(answers[1]?.headers['content-type']).toContain('application/problem+json');
-    expect(calls).toBe(1);
+    expect(calls()).toBe(1);
   });
 
   it.each([
@@ -239,12 +176,12 @@ describe('what is kept', () => {
     [429, () => errors.rateLimited()],
   ])('but no %i: the retry runs at once', async (status, makeError) => {
     const app = await startApi({ ...quick, leaseMs: 60_000 });
-    work = async () => {
+    handle(async () => {
       throw makeError();
-    };
+    });
     const key = randomUUID();
     expect((await post(app, { key })).statusCode).toBe(status);
-    work = answerAnew;
+    handle(answerAnew);
     expect((await post(app, { key })).statusCode).toBe(201);
   });
 
@@ -285,149 +222,3 @@ describe('what is kept', () => {
     expect([await countKeys(swept), await countKeys(reused)]).toEqual([0, 1]);
   });
 });
-
-describe('a process that dies', () => {
-  const scope = 'anyone POST /things';
-  const content = JSON.stringify(['POST', '/things', { name: 'a' }]);
-
-  /** What the dead process has left behind. */
-  async function leaveClaim(key: string, leaseMs: number) {
-    const claim = { scope, key, owner: randomUUID() };
-    const requestHmac = bench.masterSeal.hmac(content);
-    await claimIdempotencyKey(bench.database(), { ...claim, requestHmac, leaseMs, keepMs: 60_000 });
-    return claim;
-  }
-
-  it('is followed by a twin as soon as its lease is over, not before', async () => {
-    const app = await startApi();
-    const key = randomUUID();
-    await leaveClaim(key, 500);
-    const begun = Date.now();
-    expect((await post(app, { key })).statusCode).toBe(201);
-    expect(Date.now() - begun).toBeGreaterThanOrEqual(450);
-  });
-
-  it('leaves what it had made to the one that takes over', async () => {
-    const app = await startApi();
-    const [key, made] = [randomUUID(), randomUUID()];
-    const dead = await leaveClaim(key, 5_000);
-    expect(await bindIdempotencyResource(bench.database(), dead, made)).toBeNull();
-    await sql`UPDATE idempotency_keys SET leased_until = now() WHERE key = ${key}`.execute(bench.database());
-    let found: string | null | undefined;
-    work = async (request, reply) => {
-      if (request.idempotency !== undefined) {
-        found = await bindIdempotencyResource(bench.database(), request.idempotency, randomUUID());
-      }
-      return answerAnew(request, reply);
-    };
-    await post(app, { key });
-    expect(found).toBe(made);
-  });
-
-  it('may make nothing any more once another has taken over', async () => {
-    const key = randomUUID();
-    const slow = await leaveClaim(key, 0);
-    const app = await startApi();
-    await post(app, { key });
-    await expect(bindIdempotencyResource(bench.database(), slow, randomUUID())).rejects.toThrow(/taken/);
-  });
-
-  it('does not count as dead while it works, however long that takes', async () => {
-    const [one, two] = [await startApi(), await startApi()];
-    work = async (request, reply) => {
-      await delay(quick.leaseMs * 3);
-      return answerAnew(request, reply);
-    };
-    const key = randomUUID();
-    const first = post(one, { key });
-    await expect.poll(() => countKeys(key)).toBe(1);
-    expect((await post(two, { key })).body).toBe((await first).body);
-    expect(calls).toBe(1);
-  });
-
-  it('and comes back to life in the middle of its work answers that, too', async () => {
-    const [one, two] = [await startApi(), await startApi()];
-    const key = randomUUID();
-    const mayEnd = gate();
-    work = async (request) => {
-      const { idempotency } = request;
-      work = answerAnew;
-      await mayEnd.promise;
-      if (idempotency !== undefined) {
-        await bindIdempotencyResource(bench.database(), idempotency, randomUUID());
-      }
-    };
-    const first = post(one, { key });
-    await expect.poll(() => countKeys(key)).toBe(1);
-    await sql`UPDATE idempotency_keys SET owner = ${randomUUID()}, leased_until = now() WHERE key = ${key}`.execute(
-      bench.database(),
-    );
-    const second = await post(two, { key });
-    mayEnd.resolve();
-    expect(second.statusCode).toBe(201);
-    expect([(await first).statusCode, (await first).body]).toEqual([201, second.body]);
-  });
-
-  it('and comes back to life answers what its successor has answered', async () => {
-    const [one, two] = [await startApi(), await startApi()];
-    const key = randomUUID();
-    const mayEnd = gate();
-    work = async (request, reply) => {
-      work = answerAnew;
-      await mayEnd.promise;
-      return answerAnew(request, reply);
-    };
-    const first = post(one, { key });
-    await expect.poll(() => countKeys(key)).toBe(1);
-    await sql`UPDATE idempotency_keys SET owner = ${randomUUID()}, leased_until = now() WHERE key = ${key}`.execute(
-      bench.database(),
-    );
-    const second = await post(two, { key });
-    mayEnd.resolve();
-    expect(calls).toBe(1);
-    expect((await first).body).toBe(second.body);
-    expect((await first).headers['idempotency-replayed']).toBe('true');
-  });
-});
-
-describe('a caller that goes away', () => {
-  it('finds the answer when it asks again', async () => {
-    const app = await startApi();
-    const mayEnd = gate();
-    work = async (request, reply) => {
-      await mayEnd.promise;
-      return answerAnew(request, reply);
-    };
-    const key = randomUUID();
-    const url = new URL(`${await listen(app)}/things`);
-    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
-    const impatient = httpRequest(url, { method: 'POST', headers });
-    impatient.on('error', () => undefined).end('{"name":"a"}');
-    await expect.poll(() => countKeys(key)).toBe(1);
-    impatient.destroy();
-    await delay(100);
-    mayEnd.resolve();
-    const again = await post(app, { key });
-    expect([again.statusCode, again.headers['idempotency-replayed']]).toEqual([201, 'true']);
-    expect(calls).toBe(1);
-  });
-});
-
-/** Promise.withResolvers, which Node 20 lacks. */
-function gate() {
-  let open: () => void = () => undefined;
-  const promise = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { promise, resolve: () => open() };
-}
-
-async function countKeys(key: string): Promise<number> {
-  const { count } = await bench
-    .database()
-    .selectFrom('idempotencyKeys')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('key', '=', key)
-    .executeTakeFirstOrThrow();
-  return count;
-}

@@ -45,7 +45,6 @@ export type TenantFilter = {
 /** Each with the type that its values are compared as. */
 const sortTypes = { created_at: 'timestamptz', name: 'text', slug: 'text' } as const;
 export type TenantSort = { by: keyof typeof sortTypes; descending: boolean };
-export const tenantSortKeys = Object.keys(sortTypes) as readonly TenantSort['by'][];
 
 /** The place after a row: what it was sorted by, in full precision, and its id. */
 export type TenantPlace = { value: string; id: string };
