@@ -46,6 +46,7 @@ export const systemErrors = {
     () => 'Too many logins at once. Try again shortly.',
     { retryAfterSeconds: 5 },
   ),
+  starting: defineError(['starting', 503, 'Starting'], () => 'This process is not serving yet.'),
   shuttingDown: defineError(['shutting_down', 503, 'Shutting down'], () => 'This process is about to end.'),
   wrongEncryptionKey: defineError(
     ['wrong_encryption_key', 500, 'Wrong encryption key'],

@@ -28,7 +28,11 @@ export function createAdminInProcess() {
     const problem = await registryProblem(platform.registry, platform.login.database);
     if (problem !== null) throw problem;
     const assembly = await assemble(plan, platform);
-    const api = await assembleApi(plan, assembly, assembleHealth(platform, assembly.dispatch));
+    const api = await assembleApi(
+      plan,
+      assembly,
+      assembleHealth(platform, { dispatch: assembly.dispatch, isServing: () => true }),
+    );
     shutdown.onStop('api', 1_000, () => api.app.close());
     return api;
   }

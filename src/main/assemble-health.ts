@@ -6,9 +6,17 @@ import type { Dispatch } from './assemble-dispatch.ts';
 import type { Platform } from './assemble-platform.ts';
 import { registryProblem } from './ready-registry.ts';
 
+export type ProcessState = {
+  dispatch: Dispatch | undefined;
+  /** From the moment that the process does its work until it begins to stop. */
+  isServing: () => boolean;
+};
+
 /** What a process needs to serve, and what it serves less without. */
-export function assembleHealth(platform: Platform, dispatch: Dispatch | undefined): Health {
+export function assembleHealth(platform: Platform, state: ProcessState): Health {
+  const { dispatch } = state;
   const checks: Record<string, HealthCheck> = {
+    process: { isCritical: true, check: async () => checkProcess(state) },
     registry: { isCritical: true, check: () => checkRegistry(platform) },
     messages: { isCritical: false, check: async () => checkMessages(platform) },
     template: { isCritical: false, check: () => checkTemplate(platform) },
@@ -17,6 +25,10 @@ export function assembleHealth(platform: Platform, dispatch: Dispatch | undefine
       : { queue: { isCritical: false, check: () => checkQueue(dispatch) } }),
   };
   return createHealth({ checks });
+}
+
+function checkProcess({ isServing }: ProcessState): void {
+  if (!isServing()) throw errors.starting();
 }
 
 async function checkRegistry({ registry, login }: Platform): Promise<void> {

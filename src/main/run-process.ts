@@ -27,10 +27,15 @@ export async function runProcess(role: Exclude<ProcessRole, 'cli'>): Promise<voi
     const plan: ProcessPlan = { ...(await launch({ role, log, shutdown })), shutdown, role };
     await checkQueue(plan.config, log);
     const platform = await assemblePlatform(plan);
-    await startProbes(plan, platform);
+    const state = { isServing: false };
+    await startProbes(plan, platform, () => state.isServing);
     if (!(await waitForRegistry(plan, platform))) return;
     const assembly = await assemble(plan, platform);
     if (role !== 'worker') await serve(plan, assembly);
+    state.isServing = true;
+    shutdown.onStop('readiness', 1_000, async () => {
+      state.isServing = false;
+    });
     log.info('Ready');
     if (role !== 'all') return;
     await Promise.race([assembly.firstLook, delay(patienceMs, undefined, { ref: false })]);
@@ -38,8 +43,12 @@ export async function runProcess(role: Exclude<ProcessRole, 'cli'>): Promise<voi
   });
 }
 
-async function startProbes({ config, shutdown }: ProcessPlan, platform: Platform): Promise<void> {
-  const health = assembleHealth(platform, undefined);
+async function startProbes(
+  { config, shutdown }: ProcessPlan,
+  platform: Platform,
+  isServing: () => boolean,
+): Promise<void> {
+  const health = assembleHealth(platform, { dispatch: undefined, isServing });
   const probes = await startProbeServer({ health, host: config.HOST, port: config.METRICS_PORT });
   shutdown.onStop('probes', 1_000, probes.stop);
 }
@@ -68,7 +77,11 @@ async function waitForRegistry(plan: ProcessPlan, platform: Platform): Promise<b
 
 async function serve(plan: ProcessPlan, assembly: Assembly): Promise<void> {
   const { config, shutdown } = plan;
-  const { app } = await assembleApi(plan, assembly, assembleHealth(assembly.platform, assembly.dispatch));
+  const { app } = await assembleApi(
+    plan,
+    assembly,
+    assembleHealth(assembly.platform, { dispatch: assembly.dispatch, isServing: () => true }),
+  );
   const server = await startServer({ app, host: config.HOST, port: config.PORT });
   shutdown.onStop('api', drainMs, server.stop);
 }
