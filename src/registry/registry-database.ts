@@ -19,6 +19,8 @@ export type RegistryOptions = {
   poolMax: number;
   /** How long a caller waits for a connection before an error. */
   poolTimeoutMs: number;
+  /** The longest statement, 15 s unless told otherwise. Migrations take longer. */
+  statementTimeoutMs?: number;
   /** Called when an idle connection breaks; the pool replaces it. */
   onConnectionError: (error: Error) => void;
 };
@@ -29,6 +31,10 @@ export type RegistryTransaction = Transaction<DB>;
 export type RegistryExecutor = RegistryDatabase | RegistryTransaction;
 
 const int8 = 20;
+const usualStatementTimeoutMs = 15_000;
+// The server ends a statement first, which leaves its connection in use; this is for one that has vanished.
+const silenceAfterTimeoutMs = 1_000;
+const keepAliveAfterMs = 10_000;
 
 /** Opens the one registry pool of a process. Close it with `destroy()`. */
 export function openRegistry({
@@ -36,6 +42,7 @@ export function openRegistry({
   applicationName,
   poolMax,
   poolTimeoutMs,
+  statementTimeoutMs = usualStatementTimeoutMs,
   onConnectionError,
 }: RegistryOptions): RegistryDatabase {
   const pool = new pg.Pool({
@@ -43,7 +50,10 @@ export function openRegistry({
     max: poolMax,
     connectionTimeoutMillis: poolTimeoutMs,
     application_name: applicationName,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + silenceAfterTimeoutMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveAfterMs,
     types: { getTypeParser: parserWithNumbers },
   });
   pool.on('error', onConnectionError);
