@@ -1,15 +1,13 @@
 import type pg from 'pg';
 
-/**
- * DISCARD ALL without DISCARD PLANS and DEALLOCATE: pg remembers which named statements a connection has, and
- * would go on naming those that are gone. Sent as one text, so that it costs one round trip.
- */
+/** DISCARD ALL without DISCARD PLANS, in parts: sent as one text, they cost one round trip. */
 const resetStatements = [
   'CLOSE ALL',
   'SET SESSION AUTHORIZATION DEFAULT',
   'RESET ALL',
   'UNLISTEN *',
   'SELECT pg_advisory_unlock_all()',
+  'DEALLOCATE ALL',
   'DISCARD TEMP',
   'DISCARD SEQUENCES',
 ].join(';');
@@ -26,7 +24,14 @@ export async function resetSession(client: pg.Client): Promise<boolean> {
     // Whatever it was: the connection is thrown away, and a broken server shows itself at the next one.
     return false;
   }
+  forgetFormerUse(client);
   return client.getTransactionStatus() === 'I';
+}
+
+/** What the client remembers of its user: named statements, which pg would go on using, and listeners. */
+function forgetFormerUse(client: pg.Client): void {
+  if ('connection' in client) Object.assign(client.connection as pg.Connection, { parsedStatements: {} });
+  client.removeAllListeners('notification').removeAllListeners('notice');
 }
 
 /** Waits until everything sent on this connection has been answered, well or badly. */

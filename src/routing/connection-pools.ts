@@ -1,16 +1,18 @@
-import { cancelStatement } from '../databases/cancel-statement.ts';
+import type pg from 'pg';
 import { errors } from '../errors/catalogue.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
-import { Lease, type LeaseOptions, type Return } from './lease.ts';
+import { type AcquireOptions, Lease, type Return } from './lease.ts';
 import {
   isOutOfSlots,
   mapOpenError,
   type OpenTenantDatabase,
   suggestsStaleRoute,
 } from './open-tenant-database.ts';
+import { createRefusedLogins } from './refused-logins.ts';
 import { isSameDatabase, type TenantDatabase } from './resolved-tenant.ts';
 import { restoreConnection } from './restore-connection.ts';
 import { SeatSharing } from './seat-sharing.ts';
+import { TakenSeats } from './taken-seats.ts';
 import { TenantConnection } from './tenant-connection.ts';
 import { TenantPool } from './tenant-pool.ts';
 
@@ -24,10 +26,10 @@ export type ConnectionPoolsNeeds = {
   readonly onStaleRoute: (tenantId: string) => void;
 };
 
-const backOffMs = 100;
 const longestSweepMs = 30_000;
 /** Of the time that `close` has, what is left for statements that must be ended by force. */
 const forceMs = 2_000;
+const dropMs = 50;
 
 /**
  * The bounded pool of pools. A connection is opened, then leased, restored and idle in turn, then closed; from
@@ -36,16 +38,19 @@ const forceMs = 2_000;
  */
 export class ConnectionPools {
   readonly #needs: ConnectionPoolsNeeds;
+  readonly #seats: TakenSeats;
   readonly #sharing: SeatSharing;
+  readonly #refused = createRefusedLogins();
   readonly #pools = new Map<string, TenantPool>();
+  readonly #connections = new Set<TenantConnection>();
   readonly #leased = new Map<TenantConnection, TenantPool>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #counts = { opened: 0, evicted: 0, seats: 0 };
+  readonly #counts = { opened: 0, evicted: 0 };
   #isClosed = false;
-  #onQuiet: (() => void) | undefined;
 
   constructor(needs: ConnectionPoolsNeeds) {
     this.#needs = needs;
+    this.#seats = new TakenSeats(needs.budget);
     this.#sharing = new SeatSharing({
       budget: needs.budget,
       pools: () => this.#pools.values(),
@@ -57,11 +62,11 @@ export class ConnectionPools {
   }
 
   /** @throws lease_timeout, tenant_database_unavailable, client_closed_request, shutting_down. */
-  async acquire(tenantId: string, database: TenantDatabase, options: LeaseOptions): Promise<Lease> {
+  async acquire(tenantId: string, database: TenantDatabase, options: AcquireOptions): Promise<Lease> {
     if (this.#isClosed) throw errors.shuttingDown();
     if (options.signal?.aborted) throw errors.clientClosedRequest();
     const pool = this.#poolOf(tenantId, database);
-    const connection = this.#takeIdle(pool) ?? (await this.#wait(pool, options.signal));
+    const connection = this.#takeIdle(pool) ?? (await this.#wait(pool, options));
     const giveBack = (how: Return) => this.#takeBack(pool, connection, how);
     return new Lease(connection, giveBack, options.changesSession ?? true);
   }
@@ -92,19 +97,18 @@ export class ConnectionPools {
     this.retire(tenantId, errors.tenantDatabaseUnavailable());
   }
 
-  /** Waits for leases until the deadline, then ends their statements. Leaves no connection open. */
+  /** Waits for leases first, then ends what they run and takes them back. Leaves no connection open. */
   async close(deadlineMs: number): Promise<void> {
     this.#isClosed = true;
     for (const timer of this.#timers) clearInterval(timer);
     for (const tenantId of this.tenantIds()) this.retire(tenantId, errors.shuttingDown());
-    if (await this.#isQuietWithin(Math.max(0, deadlineMs - forceMs))) return;
-    for (const [{ client }, pool] of this.#leased) void cancelStatement(client, pool.database.server);
-    if (await this.#isQuietWithin(forceMs)) return;
-    for (const [connection, pool] of this.#leased) {
-      connection.destroy();
-      this.#takeBack(pool, connection, 'discard');
-    }
-    await this.#isQuietWithin(forceMs);
+    const reservedMs = Math.min(forceMs, deadlineMs / 2);
+    if (await this.#seats.areBackWithin(deadlineMs - reservedMs)) return;
+    for (const [connection, pool] of this.#leased) this.#takeBack(pool, connection, 'cancel');
+    if (await this.#seats.areBackWithin(reservedMs)) return;
+    for (const connection of this.#connections) connection.destroy();
+    // A dropped socket reports its end within this turn of the event loop or the next.
+    await this.#seats.areBackWithin(dropMs);
   }
 
   stats() {
@@ -112,7 +116,7 @@ export class ConnectionPools {
     const sum = (read: (pool: TenantPool) => number) => pools.reduce((total, pool) => total + read(pool), 0);
     return {
       tenants: pools.filter((pool) => pool.share > 0).length,
-      connections: this.#counts.seats,
+      connections: this.#seats.count,
       leased: this.#leased.size,
       idle: sum((pool) => pool.idle.length),
       opening: sum((pool) => pool.opening),
@@ -125,6 +129,11 @@ export class ConnectionPools {
   #poolOf(tenantId: string, database: TenantDatabase): TenantPool {
     this.retireOthers(tenantId, database);
     const known = this.#pools.get(tenantId);
+    // The newest description, so that the next comparison need not look into it.
+    if (known !== undefined) known.database = database;
+    if (known !== undefined && known.share > 0) return known;
+    const refusal = this.#refused.find(tenantId, database);
+    if (refusal !== undefined) throw refusal;
     if (known !== undefined) return known;
     const maxConnections = this.#needs.maxConnectionsPerTenant;
     const pool = new TenantPool({ tenantId, database, maxConnections });
@@ -139,12 +148,12 @@ export class ConnectionPools {
     return connection;
   }
 
-  #wait(pool: TenantPool, signal: AbortSignal | undefined): Promise<TenantConnection> {
+  #wait(pool: TenantPool, { signal, timeoutMs }: AcquireOptions): Promise<TenantConnection> {
     const onLeave = () => {
       if (!pool.wantsSeat) this.#sharing.forget(pool);
       this.#dropIfEmpty(pool);
     };
-    const waiting = pool.queue.wait({ timeoutMs: this.#needs.leaseTimeoutMs, signal, onLeave });
+    const waiting = pool.queue.wait({ timeoutMs: timeoutMs ?? this.#needs.leaseTimeoutMs, signal, onLeave });
     this.#serve(pool);
     return waiting;
   }
@@ -152,7 +161,7 @@ export class ConnectionPools {
   /** Opens what the pool's waiters need. @returns false when the budget has no seat left for it. */
   #serve(pool: TenantPool): boolean {
     while (pool.wantsSeat && !this.#isClosed) {
-      if (!this.#needs.budget.tryTake(pool.serverId)) {
+      if (!this.#seats.tryTake(pool.serverId)) {
         this.#sharing.want(pool);
         return false;
       }
@@ -164,36 +173,41 @@ export class ConnectionPools {
 
   async #open(pool: TenantPool): Promise<void> {
     pool.opening += 1;
-    this.#counts.seats += 1;
     this.#counts.opened += 1;
-    try {
-      const client = await this.#needs.open(pool.database);
-      pool.opening -= 1;
-      this.#settle(pool, new TenantConnection(client, (broken) => this.#closeIdle(pool, broken)));
-    } catch (error) {
-      pool.opening -= 1;
-      this.#failOpening(pool, error);
-    }
+    const outcome = await this.#needs.open(pool.database).then(
+      (client) => ({ client }),
+      (error: unknown) => ({ error }),
+    );
+    pool.opening -= 1;
+    if ('client' in outcome) this.#start(pool, outcome.client);
+    else this.#failOpening(pool, outcome.error);
   }
 
+  #start(pool: TenantPool, client: pg.Client): void {
+    pool.noteLogin();
+    const connection = new TenantConnection(client, (broken) => this.#closeIdle(pool, broken));
+    this.#connections.add(connection);
+    this.#settle(pool, connection);
+  }
+
+  /** Who waits goes on waiting for what the tenant has, or could have; where that is nothing, it is over. */
   #failOpening(pool: TenantPool, error: unknown): void {
-    if (isOutOfSlots(error)) this.#backOff(pool);
-    else {
-      if (suggestsStaleRoute(error)) this.#needs.onStaleRoute(pool.tenantId);
-      // One login fails one request, or all where nothing is left that could serve them: no endless retries.
-      if (pool.share === 0) pool.queue.failAll(mapOpenError(error));
-      else pool.queue.failNext(mapOpenError(error));
-    }
+    const isLast = pool.share === 0 && !isOutOfSlots(error);
+    if (suggestsStaleRoute(error) && (isLast || !pool.isBackingOff)) this.#needs.onStaleRoute(pool.tenantId);
+    if (isLast) {
+      this.#refused.note(pool.tenantId, pool.database, error);
+      pool.queue.failAll(mapOpenError(error));
+    } else if (!pool.isBackingOff) this.#backOff(pool);
     this.#freeSeat(pool);
   }
 
   #backOff(pool: TenantPool): void {
-    pool.isBackingOff = true;
+    if (this.#isClosed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       pool.isBackingOff = false;
       this.#serve(pool);
-    }, backOffMs);
+    }, pool.startBackOff());
     this.#timers.add(timer);
   }
 
@@ -202,16 +216,18 @@ export class ConnectionPools {
     if (!this.#leased.delete(connection)) return;
     pool.leased -= 1;
     connection.served += 1;
-    if (how === 'reuse') {
-      this.#settle(pool, connection);
-      return;
-    }
-    pool.resetting += 1;
-    void restoreConnection(connection, how, pool.database.server).then((isUsable) => {
-      pool.resetting -= 1;
-      if (isUsable) this.#settle(pool, connection);
-      else void this.#close(pool, connection);
-    });
+    if (how === 'reuse') this.#settle(pool, connection);
+    else void this.#restore(pool, connection, how);
+  }
+
+  async #restore(pool: TenantPool, connection: TenantConnection, how: Exclude<Return, 'reuse'>) {
+    // Nobody should wait for one that has a statement to end first: it may take long, and end with a new one.
+    const state = how === 'reset' && !connection.isBusy ? 'resetting' : 'closing';
+    pool[state] += 1;
+    const isUsable = await restoreConnection(connection, how, pool.database.server);
+    pool[state] -= 1;
+    if (isUsable) this.#settle(pool, connection);
+    else void this.#close(pool, connection);
   }
 
   /** A connection at rest goes to a poorer tenant as a seat, to who waits for it, or stays for the next. */
@@ -255,19 +271,18 @@ export class ConnectionPools {
 
   async #close(pool: TenantPool, connection: TenantConnection): Promise<void> {
     pool.closing += 1;
-    this.#sharing.startClosing();
+    this.#sharing.startClosing(pool);
     await connection.end();
+    this.#connections.delete(connection);
     pool.closing -= 1;
-    this.#sharing.finishClosing();
+    this.#sharing.finishClosing(pool);
     this.#freeSeat(pool);
   }
 
   #freeSeat(pool: TenantPool): void {
-    this.#counts.seats -= 1;
-    this.#needs.budget.giveBack(pool.serverId);
+    this.#seats.giveBack(pool.serverId);
     this.#serve(pool);
     this.#dropIfEmpty(pool);
-    if (this.#counts.seats === 0) this.#onQuiet?.();
   }
 
   #dropIfEmpty(pool: TenantPool): void {
@@ -280,16 +295,5 @@ export class ConnectionPools {
       const unused = pool.idle.filter(({ idleSince }) => idleSince <= limit);
       for (const connection of unused) this.#closeIdle(pool, connection);
     }
-  }
-
-  async #isQuietWithin(timeoutMs: number): Promise<boolean> {
-    if (this.#counts.seats === 0) return true;
-    let timer: NodeJS.Timeout | undefined;
-    const isQuiet = await new Promise<boolean>((resolve) => {
-      this.#onQuiet = () => resolve(true);
-      timer = setTimeout(() => resolve(false), timeoutMs);
-    });
-    clearTimeout(timer);
-    return isQuiet;
   }
 }

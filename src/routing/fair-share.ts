@@ -16,7 +16,7 @@ export function chooseVictim(
 ): TenantPool | undefined {
   let victim: TenantPool | undefined;
   for (const rich of pools) {
-    if (rich === poor || rich.idle.length === 0 || !isRicher(rich, poor)) continue;
+    if (rich === poor || rich.idle.length === 0 || !isRicher(rich.share, poor.share)) continue;
     if (!sharesBudget(rich, poor)) continue;
     if (victim === undefined || comesBefore(rich, victim)) victim = rich;
   }
@@ -43,8 +43,9 @@ export type Wanting = {
   readonly hungry: ReadonlySet<TenantPool>;
 };
 
-export function isRicher(rich: TenantPool, poor: TenantPool): boolean {
-  return poor.share === 0 ? rich.share > 0 : rich.share >= poor.share + 2;
+/** By what each of them holds. */
+export function isRicher(rich: number, poor: number): boolean {
+  return poor === 0 ? rich > 0 : rich >= poor + 2;
 }
 
 function comesBefore(one: TenantPool, other: TenantPool): boolean {

@@ -65,11 +65,6 @@ export class LeaseQueue {
     next.give(connection);
   }
 
-  failNext(error: Error): void {
-    const [next] = this.#waiters;
-    next?.fail(error);
-  }
-
   failAll(error: Error): void {
     for (const waiter of [...this.#waiters]) waiter.fail(error);
   }

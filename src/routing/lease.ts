@@ -17,6 +17,11 @@ export type LeaseOptions = {
   readonly changesSession?: boolean;
 };
 
+export type AcquireOptions = LeaseOptions & {
+  /** Instead of the usual lease time-out. */
+  readonly timeoutMs?: number;
+};
+
 /** A connection of one tenant's own role, for one request. It goes back exactly once, however often asked. */
 export class Lease {
   readonly #connection: TenantConnection;
@@ -38,7 +43,7 @@ export class Lease {
   /** With an error, the connection is thrown away: its user cannot tell in what state it is. */
   release(error?: unknown): void {
     if (error !== undefined) this.#return('discard');
-    else this.#return(this.#changesSession || this.#isInTransaction() ? 'reset' : 'reuse');
+    else this.#return(this.#changesSession || !this.#isAtRest() ? 'reset' : 'reuse');
   }
 
   /** For when nobody waits for the answer any more: ends a running statement, too. */
@@ -46,8 +51,8 @@ export class Lease {
     this.#return('cancel');
   }
 
-  #isInTransaction(): boolean {
-    return this.#connection.client.getTransactionStatus() !== 'I';
+  #isAtRest(): boolean {
+    return !this.#connection.isBusy && this.#connection.client.getTransactionStatus() === 'I';
   }
 
   #return(how: Return): void {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ServerAddress, ServerTls } from '../databases/database-server.ts';
 import type { TenantRoute } from '../registry/repositories/tenant-routing.ts';
@@ -39,15 +40,9 @@ export function toResolvedTenant(route: TenantRoute): ResolvedTenant {
   };
 }
 
+/** Whether a connection made for the one may serve the other: also encrypted alike, and by the same secrets. */
 export function isSameDatabase(one: TenantDatabase, other: TenantDatabase): boolean {
-  return (
-    one.id === other.id &&
-    one.name === other.name &&
-    one.role === other.role &&
-    one.sealedPassword === other.sealedPassword &&
-    one.server.host === other.server.host &&
-    one.server.port === other.server.port
-  );
+  return one === other || isDeepStrictEqual(one, other);
 }
 
 function toDatabase(route: TenantRoute): TenantDatabase | undefined {

@@ -2,31 +2,39 @@ import { cancelStatement } from '../databases/cancel-statement.ts';
 import type { ServerAddress } from '../databases/database-server.ts';
 import { resetSession, settleSession } from '../databases/reset-session.ts';
 import type { Return } from './lease.ts';
+import { isSettledWithin } from './settled-within.ts';
 import type { TenantConnection } from './tenant-connection.ts';
 
-/** How long a statement that nobody waits for may take to end before its socket is dropped. */
-const settleTimeoutMs = 5_000;
+/** How long what was sent and not waited for may go on, when its user did not ask for its end. */
+const patienceMs = 5_000;
+/** A cancellation ends one statement; those behind it need their own. */
+const cancelAgainMs = 50;
+/** Enough for a hundred statements; what does not heed this loses its socket. */
+const forceMs = 3_000;
 
 /** Brings a returned connection to rest. @returns whether it may serve the next request. Never throws. */
 export async function restoreConnection(
   connection: TenantConnection,
-  how: Return,
+  how: Exclude<Return, 'reuse'>,
   address: ServerAddress,
 ): Promise<boolean> {
   if (connection.isBroken) return false;
-  const timer = setTimeout(() => connection.destroy(), settleTimeoutMs);
-  try {
-    return await bringToRest(connection, how, address);
-  } finally {
-    clearTimeout(timer);
-  }
+  if (how !== 'reset' && !connection.isBusy) return false;
+  const restoring = how === 'reset' ? resetSession(connection.client) : settleSession(connection.client);
+  if (how === 'reset' && (await isSettledWithin(restoring, patienceMs))) return (await restoring) === true;
+  await endStatements(connection, restoring, address);
+  return false;
 }
 
-async function bringToRest({ client }: TenantConnection, how: Return, address: ServerAddress) {
-  if (how === 'reuse') return true;
-  if (how === 'reset') return resetSession(client);
-  const settled = settleSession(client);
-  if (how === 'cancel') await cancelStatement(client, address);
-  await settled;
-  return false;
+/**
+ * A socket that is dropped does not end its statement, and a backend that still works is one more than the
+ * budget knows of: so the statements are ended first.
+ */
+async function endStatements(connection: TenantConnection, ended: Promise<unknown>, address: ServerAddress) {
+  const deadline = performance.now() + forceMs;
+  do {
+    await cancelStatement(connection.client, address);
+    if (await isSettledWithin(ended, cancelAgainMs)) return;
+  } while (performance.now() < deadline);
+  connection.destroy();
 }

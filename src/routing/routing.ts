@@ -9,7 +9,12 @@ import { ConnectionPools } from './connection-pools.ts';
 import type { Lease, LeaseOptions } from './lease.ts';
 import { createOpener } from './open-tenant-database.ts';
 import { refusalOf } from './refusal.ts';
-import { type ResolvedTenant, toResolvedTenant } from './resolved-tenant.ts';
+import {
+  isSameDatabase,
+  type ResolvedTenant,
+  type TenantDatabase,
+  toResolvedTenant,
+} from './resolved-tenant.ts';
 import { createTenantCache } from './tenant-cache.ts';
 
 export type RoutingNeeds = {
@@ -40,19 +45,16 @@ export function createRouting({
   applicationName,
   limits,
 }: RoutingNeeds) {
-  const cache = createTenantCache({
-    load: async (key) => {
-      const route = await readRoute(database, key);
-      return route && toResolvedTenant(route);
-    },
-    ...(limits.cacheTtlMs === undefined ? {} : { ttlMs: limits.cacheTtlMs }),
-  });
+  const cache = createRouteCache(database, limits.cacheTtlMs);
   const { statementTimeoutMs, ...poolLimits } = limits;
   const pools = new ConnectionPools({
     ...poolLimits,
     budget,
     open: createOpener({ masterSeal, applicationName, statementTimeoutMs }),
-    onStaleRoute: (id) => cache.invalidate({ id }),
+    onStaleRoute: (id) => {
+      cache.invalidate({ id });
+      lookAgain(id);
+    },
   });
   const stopListening = messages.on('tenant.changed', ({ tenantId, slug }) => {
     cache.invalidate({ id: tenantId });
@@ -80,6 +82,18 @@ export function createRouting({
     else if (tenant?.database !== undefined) pools.retireOthers(tenantId, tenant.database);
   }
 
+  /** @throws what refuses the tenant's state. */
+  async function findDatabase(id: string): Promise<TenantDatabase> {
+    const tenant = await cache.get({ id });
+    const refusal = tenant === undefined ? errors.tenantNotFound() : refusalOf(tenant.status);
+    if (refusal !== undefined) {
+      pools.retire(id, refusal);
+      throw refusal;
+    }
+    if (tenant?.database === undefined) throw errors.tenantDatabaseUnavailable();
+    return tenant.database;
+  }
+
   return {
     /** @throws registry_unavailable. */
     resolveTenant: (key: TenantKey): Promise<ResolvedTenant | undefined> => cache.get(key),
@@ -88,15 +102,18 @@ export function createRouting({
      * A connection of the tenant's application role. What is suspended after it was resolved is refused here.
      * @throws what refuses the tenant's state, lease_timeout, tenant_database_unavailable.
      */
-    async lease(tenant: Pick<ResolvedTenant, 'id'>, options: LeaseOptions = {}): Promise<Lease> {
-      const current = await cache.get({ id: tenant.id });
-      const refusal = current === undefined ? errors.tenantNotFound() : refusalOf(current.status);
-      if (refusal !== undefined) {
-        pools.retire(tenant.id, refusal);
-        throw refusal;
+    async lease({ id }: Pick<ResolvedTenant, 'id'>, options: LeaseOptions = {}): Promise<Lease> {
+      const endsAt = performance.now() + limits.leaseTimeoutMs;
+      const database = await findDatabase(id);
+      try {
+        return await pools.acquire(id, database, options);
+      } catch (error) {
+        // The password may have been changed, or the database moved, while this was on its way.
+        if (!isUnavailable(error)) throw error;
+        const current = await findDatabase(id);
+        if (isSameDatabase(current, database)) throw error;
+        return pools.acquire(id, current, { ...options, timeoutMs: endsAt - performance.now() });
       }
-      if (current?.database === undefined) throw errors.tenantDatabaseUnavailable();
-      return pools.acquire(current.id, current.database, options);
     },
 
     stats: () => ({ ...pools.stats(), cache: cache.stats() }),
@@ -109,6 +126,20 @@ export function createRouting({
 }
 
 export type Routing = ReturnType<typeof createRouting>;
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof AppError && error.code === errors.tenantDatabaseUnavailable.definition.code;
+}
+
+function createRouteCache(database: RegistryExecutor, ttlMs: number | undefined) {
+  return createTenantCache({
+    load: async (key) => {
+      const route = await readRoute(database, key);
+      return route && toResolvedTenant(route);
+    },
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+  });
+}
 
 async function readRoute(database: RegistryExecutor, key: TenantKey) {
   try {

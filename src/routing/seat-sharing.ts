@@ -20,8 +20,8 @@ export class SeatSharing {
   readonly #needs: SeatSharingNeeds;
   readonly #starving = new Set<TenantPool>();
   readonly #hungry = new Set<TenantPool>();
-  /** Connections that are about to free their seats: no further one is given up for whom these are enough. */
-  #closing = 0;
+  /** By server, connections that are about to free their seats: whom they are enough for gets no further one. */
+  readonly #closing = new Map<string, number>();
 
   constructor(needs: SeatSharingNeeds) {
     this.#needs = needs;
@@ -46,10 +46,12 @@ export class SeatSharing {
     if (this.#starving.size + this.#hungry.size === 0) return false;
     const poorest = choosePoorest(this.#wanting, pool, this.#sharesBudget);
     if (poorest === undefined || !this.#needsAnother(poorest)) return false;
-    if (!isRicher(pool, poorest)) return false;
+    // The connection in hand is counted in no state.
+    const share = pool.share + 1;
+    if (!isRicher(share, poorest.share)) return false;
     if (pool.queue.size === 0) return true;
     if (connection.served === 0) return false;
-    if (pool.share > 1) return true;
+    if (share > 1) return true;
     const heldMs = performance.now() - connection.openedAt;
     return heldMs >= minHoldMs && poorest.queue.oldestSince < pool.queue.oldestSince;
   }
@@ -60,12 +62,12 @@ export class SeatSharing {
     if (pool !== undefined) this.#evictFor(pool);
   }
 
-  startClosing(): void {
-    this.#closing += 1;
+  startClosing({ serverId }: TenantPool): void {
+    this.#closing.set(serverId, (this.#closing.get(serverId) ?? 0) + 1);
   }
 
-  finishClosing(): void {
-    this.#closing -= 1;
+  finishClosing({ serverId }: TenantPool): void {
+    this.#closing.set(serverId, (this.#closing.get(serverId) ?? 0) - 1);
   }
 
   #evictFor(pool: TenantPool): void {
@@ -75,7 +77,12 @@ export class SeatSharing {
   }
 
   #needsAnother(pool: TenantPool): boolean {
-    return this.#closing < (pool.share === 0 ? this.#starving.size : 1);
+    let closing = 0;
+    for (const [serverId, count] of this.#closing) {
+      if (this.#needs.budget.isShared(serverId, pool.serverId)) closing += count;
+    }
+    if (pool.share > 0) return closing === 0;
+    return closing < [...this.#starving].filter((other) => this.#sharesBudget(other, pool)).length;
   }
 
   #serveWanting(serverId: string): void {

@@ -8,10 +8,13 @@ export type TenantPoolOptions = {
   readonly maxConnections: number;
 };
 
+const firstBackOffMs = 100;
+const longestBackOffMs = 1_000;
+
 /** What one tenant holds and who of it waits. Decides nothing: `ConnectionPools` does. */
 export class TenantPool {
   readonly tenantId: string;
-  readonly database: TenantDatabase;
+  database: TenantDatabase;
   readonly queue = new LeaseQueue();
   /** The most recently used one is last. */
   readonly idle: TenantConnection[] = [];
@@ -19,9 +22,11 @@ export class TenantPool {
   /** Given back, and being brought to the state of a new one. */
   resetting = 0;
   opening = 0;
+  /** Also those that first have a statement to end. */
   closing = 0;
-  /** The server refuses further connections of this role at present. */
+  /** No further login is tried at present: the last one was refused. */
   isBackingOff = false;
+  #refusals = 0;
   /** The tenant was suspended or has moved: what comes back is closed. */
   isRetired = false;
   readonly #maxConnections: number;
@@ -49,8 +54,21 @@ export class TenantPool {
     return (
       this.queue.size > this.opening + this.resetting &&
       this.share + this.closing < this.#maxConnections &&
-      !this.isBackingOff
+      !this.isBackingOff &&
+      // After a refusal one login finds out for all whether there is room again.
+      (this.#refusals === 0 || this.opening === 0)
     );
+  }
+
+  /** @returns for how many milliseconds: longer with every refusal in a row. */
+  startBackOff(): number {
+    this.isBackingOff = true;
+    this.#refusals += 1;
+    return Math.min(firstBackOffMs * 2 ** (this.#refusals - 1), longestBackOffMs);
+  }
+
+  noteLogin(): void {
+    this.#refusals = 0;
   }
 
   /** Milliseconds as of `performance.now`, of the connection unused for longest. */
