@@ -12,7 +12,7 @@ export type RedisClient = Redis | Cluster;
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
 /** How long a producer waits for a connection and for an answer. */
-export const answerWithinMs = 1_000;
+const answerWithinMs = 1_000;
 const longestReconnectMs = 1_000;
 /** A worker's fetch blocks for 5 s; after three times that without a byte the host is gone without a word. */
 const silentSocketMs = 15_000;
