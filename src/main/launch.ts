@@ -3,7 +3,7 @@ import { settings } from '../config/config.ts';
 import { type Config, loadConfig, namesRegistry } from '../config/load-config.ts';
 import { type Environment, readEnvironment } from '../config/read-environment.ts';
 import type { ProcessRole } from '../config/resolve-settings.ts';
-import { startEmbedded } from '../embedded/start-embedded.ts';
+import { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from '../embedded/start-embedded.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { samplePath } from './apply-registry-migrations.ts';
 import type { Embedded } from './assemble-worker.ts';
@@ -11,7 +11,8 @@ import type { Shutdown } from './shutdown.ts';
 
 export type Launch = { config: Config; log: Logger; embedded: Embedded | undefined };
 
-const embeddedStopDeadlineMs = 15_000;
+/** A fast stop writes what is in memory. What takes longer goes on without this process. */
+const embeddedStopMs = 10_000;
 
 /** The logger before the configuration is known. */
 export function firstLogger(role: ProcessRole): Logger {
@@ -51,13 +52,23 @@ async function launchEmbedded(environment: Environment, log: Logger, shutdown: S
     { JWT_SECRET: 'only for this first look at the rest of it', ...environment },
     'cli',
   );
-  const started = await startEmbedded({
+  const started = await startStoppable(shutdown, {
     dataDir: resolve(config.EMBEDDED_DATA_DIR),
     log,
     samplePath,
     binDir: config.EMBEDDED_PG_BIN,
   });
-  shutdown.onStop('embedded PostgreSQL', embeddedStopDeadlineMs, () => started.stop());
   const secretsFile = join(config.EMBEDDED_DATA_DIR, 'secrets.json');
   return { environment: started.environment, binDir: started.binDir, samplePath, secretsFile };
+}
+
+/** Registered before the server is there: a signal may come while it starts, and it outlives this process. */
+async function startStoppable(shutdown: Shutdown, options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  let starting: Promise<EmbeddedPostgres> | undefined;
+  shutdown.onStopAtLast('embedded PostgreSQL', embeddedStopMs, async () => {
+    const started = await starting?.catch(() => undefined);
+    await started?.stop();
+  });
+  starting = startEmbedded(options);
+  return starting;
 }
