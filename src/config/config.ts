@@ -1,7 +1,7 @@
 import { group, type ValueOf } from './setting.ts';
+import { baseUrl, cronExpression, databasePrefix, networks, origins, postgresUrl } from './special-values.ts';
 import { durationMs, flag, integer, list, oneOf, port, text, url, urlList } from './value-parsers.ts';
 
-const postgresUrl = url('postgres', 'postgresql');
 const redisUrl = urlList('redis', 'rediss');
 
 const process = group('Process');
@@ -83,7 +83,9 @@ export const settings = {
     'Tables whose rows new tenants get as well, schema-qualified, separated by commas.',
     { default: '' },
   ),
-  TENANT_DB_PREFIX: template(text, 'Prefix of the names of tenant databases.', { default: 'twenty_tenant_' }),
+  TENANT_DB_PREFIX: template(databasePrefix, 'Prefix of the names of tenant databases.', {
+    default: 'twenty_tenant_',
+  }),
   TENANT_DB_NAMES: template(
     oneOf('opaque', 'slug'),
     'opaque: prefix and a random id; slug: prefix, slug and 8 hexadecimal digits. Any tenant can list the names of all databases.',
@@ -91,7 +93,7 @@ export const settings = {
   ),
   PG_DUMP: template(text, 'The pg_dump to use; pg_restore must lie beside it.', { defaultDoc: 'found' }),
   TEMPLATE_REFRESH_SCHEDULE: template(
-    text,
+    cronExpression,
     'Cron expression: how often the source is looked at for a new version.',
     { default: '*/5 * * * *' },
   ),
@@ -178,15 +180,15 @@ export const settings = {
   }),
 
   PUBLIC_URL: api(
-    url('http', 'https'),
+    baseUrl,
     'Where the API is reached from outside; the issuer of access tokens, and so the same in every process.',
     { defaultDoc: 'http://localhost:3001' },
   ),
-  ALLOWED_ORIGINS: api(list, 'Origins that browsers may call from, or *.', {
+  ALLOWED_ORIGINS: api(origins, 'Origins that browsers may call from, or *.', {
     defaultDoc: '* in development, none in production',
     aliases: ['FRONTEND_URL'],
   }),
-  TRUSTED_PROXIES: api(list, 'Addresses and networks whose X-Forwarded-* headers are believed.', {
+  TRUSTED_PROXIES: api(networks, 'Addresses and networks whose X-Forwarded-* headers are believed.', {
     default: '',
   }),
   PASSWORD_MIN_LENGTH: api(integer(6, 128), 'Shortest password; common ones are refused as well.', {

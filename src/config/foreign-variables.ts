@@ -1,4 +1,7 @@
+import { readPostgresUrl } from './postgres-url.ts';
 import type { Environment } from './read-environment.ts';
+import type { ConfigProblem } from './resolve-settings.ts';
+import { postgresUrl } from './special-values.ts';
 
 /**
  * Variables of the systems that people come from, and of features that this version does not have. They are
@@ -34,16 +37,23 @@ export function foreignVariableNotices(environment: Environment): string[] {
  * `DATABASE_URL` beside `TENANT_REGISTRY_DB_URL` names the first database server and the source database,
  * as in registry-based systems that keep both.
  */
-export function withDatabaseUrlSplit(environment: Environment): Environment {
+export function withDatabaseUrlSplit(environment: Environment, problems: ConfigProblem[]): Environment {
   const { DATABASE_URL: url, TENANT_REGISTRY_DB_URL: registryUrl } = environment;
-  if (url === undefined || registryUrl === undefined || !URL.canParse(url)) return environment;
-  const { hostname, port, username, password, pathname } = new URL(url);
+  if (!url || !registryUrl) return environment;
+  const parsed = postgresUrl.safeParse(url);
+  if (!parsed.success) {
+    const right = `It ${parsed.error.issues.map(({ message }) => message).join(', ')}.`;
+    problems.push({ variable: 'DATABASE_URL', wrong: 'is (not shown)', right });
+    return { ...environment, DATABASE_URL: undefined };
+  }
+  const { host, port, user, password, database, ssl } = readPostgresUrl(url);
   return {
-    DB_HOST: hostname,
-    DB_PORT: port === '' ? '5432' : port,
-    DB_USER: decodeURIComponent(username),
-    DB_PASS: decodeURIComponent(password),
-    DB_NAME: decodeURIComponent(pathname.slice(1)),
+    ...(ssl === false ? {} : { POSTGRES_SSL: ssl.rejectUnauthorized ? 'verify-full' : 'require' }),
+    DB_HOST: host,
+    DB_PORT: String(port),
+    DB_USER: user,
+    DB_PASS: password,
+    DB_NAME: database,
     ...environment,
     DATABASE_URL: undefined,
   };

@@ -13,8 +13,8 @@ export type Config = ReturnType<typeof resolveSettings>;
  * @throws configuration_invalid with every problem, each with its variable, what is wrong, what would be right.
  */
 export function loadConfig(given: Environment, role: ProcessRole): { config: Config; notices: string[] } {
-  const environment = withDatabaseUrlSplit(given);
   const problems: ConfigProblem[] = [];
+  const environment = withDatabaseUrlSplit(given, problems);
   const notices = foreignVariableNotices(environment);
   const values = parseAll(environment, problems);
   const config = resolveSettings({ values, role, problems, notices });
@@ -24,7 +24,9 @@ export function loadConfig(given: Environment, role: ProcessRole): { config: Con
 
 /** Whether the environment names a registry; if it does not, an embedded one is started. */
 export function namesRegistry(environment: Environment): boolean {
-  return findValue('GLOBAL_DATABASE_URL', settings.GLOBAL_DATABASE_URL, environment) !== undefined;
+  // A file that cannot be read was meant to name one; what is wrong with it is said with all other problems.
+  const unread: ConfigProblem[] = [];
+  return findRaw('GLOBAL_DATABASE_URL', environment, unread) !== undefined || unread.length > 0;
 }
 
 function parseAll(environment: Environment, problems: ConfigProblem[]): SettingValues {

@@ -1,5 +1,10 @@
+import { type PostgresTls, readPostgresUrl } from './postgres-url.ts';
+
 const defaultPoolMax = 10;
 const defaultPoolTimeoutMs = 5_000;
+
+/** The relay holds one connection while it asks on another, and a request wants one beside them. */
+export const leastPoolMax = 3;
 
 export type RegistryConnection = {
   readonly host: string;
@@ -7,33 +12,22 @@ export type RegistryConnection = {
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  readonly ssl: false | { rejectUnauthorized: boolean };
+  readonly ssl: PostgresTls;
   readonly poolMax: number;
   /** How long a caller waits for a pooled connection. */
   readonly poolTimeoutMs: number;
 };
 
 /**
- * Takes a registry URL apart, so that connections are made from objects only. `connection_limit` and
- * `pool_timeout` (seconds) are Prisma's names; an explicit limit in the environment wins.
+ * What a registry URL asks for; an explicit limit in the environment wins over its connection_limit.
+ * @throws PostgresUrlError, which the check of the configuration has found before
  */
 export function registryConnection(url: string, poolMax?: number): RegistryConnection {
-  const { hostname, port, username, password, pathname, searchParams } = new URL(url);
-  const limit = Number(searchParams.get('connection_limit'));
-  const timeoutSeconds = Number(searchParams.get('pool_timeout'));
+  const { connectionLimit, poolTimeoutSeconds, ...login } = readPostgresUrl(url);
+  const asked = poolMax ?? connectionLimit ?? defaultPoolMax;
   return {
-    host: decodeURIComponent(hostname.replace(/^\[|\]$/g, '')),
-    port: port === '' ? 5432 : Number(port),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: decodeURIComponent(pathname.slice(1)),
-    ssl: tls(searchParams.get('sslmode')),
-    poolMax: poolMax ?? (limit > 0 ? limit : defaultPoolMax),
-    poolTimeoutMs: timeoutSeconds > 0 ? timeoutSeconds * 1_000 : defaultPoolTimeoutMs,
+    ...login,
+    poolMax: Math.max(leastPoolMax, asked),
+    poolTimeoutMs: (poolTimeoutSeconds ?? 0) > 0 ? (poolTimeoutSeconds ?? 0) * 1_000 : defaultPoolTimeoutMs,
   };
-}
-
-function tls(mode: string | null): RegistryConnection['ssl'] {
-  if (mode === 'verify-full' || mode === 'verify-ca') return { rejectUnauthorized: true };
-  return mode === 'require' ? { rejectUnauthorized: false } : false;
 }

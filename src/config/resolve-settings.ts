@@ -1,5 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import type { SettingValues } from './config.ts';
+import { readPostgresUrl } from './postgres-url.ts';
+import { leastPoolMax } from './registry-connection.ts';
 import { weakness } from './secret-strength.ts';
 
 /** What a process is for; a worker needs secrets that an api process must not have. */
@@ -19,6 +21,7 @@ export function resolveSettings(draft: Draft) {
   checkEmbedded(draft, isProduction);
   checkServer(draft, isProduction);
   checkWait(draft);
+  notePoolSize(draft);
   const secrets = resolveSecrets(draft, isProduction);
   return {
     ...values,
@@ -81,6 +84,14 @@ function checkWait({ values, problems }: Draft): void {
     wrong: `is ${values.PROVISIONING_WAIT_MS} ms`,
     right: `Use at most ${longestWaitMs}: proxies end longer requests.`,
   });
+}
+
+function notePoolSize({ values, notices }: Draft): void {
+  const { GLOBAL_DATABASE_URL: url, REGISTRY_DB_POOL_MAX: poolMax } = values;
+  const asked = poolMax ?? (url === undefined ? undefined : readPostgresUrl(url).connectionLimit);
+  if (asked === undefined || asked >= leastPoolMax) return;
+  const name = poolMax === undefined ? 'connection_limit in GLOBAL_DATABASE_URL' : 'REGISTRY_DB_POOL_MAX';
+  notices.push(`${name} is ${asked}; ${leastPoolMax} connections are used, the fewest a process works with.`);
 }
 
 function resolveSecrets(draft: Draft, isProduction: boolean) {

@@ -59,7 +59,7 @@ const urlText = (schemes: string[], split: (value: string) => string[]) =>
     return value;
   });
 
-function refuse(context: z.RefinementCtx, message: string): never {
+export function refuse(context: z.RefinementCtx, message: string): never {
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 }
