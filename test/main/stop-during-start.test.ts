@@ -1,23 +1,30 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findFreePort } from '../../src/embedded/free-port.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { startProgram } from '../support/programs.ts';
+import { type RunningProgram, startProgram } from '../support/programs.ts';
 
 failOnLeaks();
 
 let folder: string;
+let started: RunningProgram | undefined;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tenant-manager-stop-'));
   // The account that the server runs as must get in.
   await chmod(folder, 0o711);
+});
+
+afterEach(async () => {
+  await started?.kill('SIGKILL');
+  const [pid] = existsSync(pidFile()) ? readFileSync(pidFile(), 'utf8').split('\n') : [];
+  if (pid !== undefined) process.kill(Number(pid), 'SIGQUIT');
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -38,8 +45,6 @@ async function serverProcesses(dataDir: string): Promise<string[]> {
   return stdout.split('\n').filter((line) => line.includes(dataDir));
 }
 
-type Started = Awaited<ReturnType<typeof startAll>>;
-
 const pidFile = () => join(folder, 'pgdata', 'postmaster.pid');
 
 async function serverHasPid(): Promise<void> {
@@ -48,7 +53,7 @@ async function serverHasPid(): Promise<void> {
 
 describe('SIGTERM during the start', () => {
   // One folder for all: what the signal came between must not keep the next start from working either.
-  it.each<[string, (started: Started) => Promise<unknown>]>([
+  it.each<[string, (program: RunningProgram) => Promise<unknown>]>([
     ['while the server is made', ({ saw }) => saw(/Setting up PostgreSQL/)],
     ['when the server is about to run', serverHasPid],
     ['when the server has begun to run', ({ saw }) => saw(/PostgreSQL is running/)],
@@ -57,7 +62,7 @@ describe('SIGTERM during the start', () => {
     ['as soon as it is ready', ({ saw }) => saw(/Ready/)],
     ['when it is ready', ({ saw }) => saw(/tenant-manager is ready/)],
   ])('leaves no server behind: %s', async (_, moment) => {
-    const started = await startAll(folder);
+    started = await startAll(folder);
     await moment(started);
     await started.kill('SIGTERM');
     expect(await serverProcesses(folder), started.output()).toEqual([]);
