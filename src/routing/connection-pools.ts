@@ -10,7 +10,7 @@ import {
 } from './open-tenant-database.ts';
 import { createRefusedLogins } from './refused-logins.ts';
 import { isSameDatabase, type TenantDatabase } from './resolved-tenant.ts';
-import { restoreConnection } from './restore-connection.ts';
+import { endStatements, restoreConnection } from './restore-connection.ts';
 import { SeatSharing } from './seat-sharing.ts';
 import { TakenSeats } from './taken-seats.ts';
 import { TenantConnection } from './tenant-connection.ts';
@@ -42,8 +42,8 @@ export class ConnectionPools {
   readonly #sharing: SeatSharing;
   readonly #refused = createRefusedLogins();
   readonly #pools = new Map<string, TenantPool>();
-  readonly #connections = new Set<TenantConnection>();
-  readonly #leased = new Map<TenantConnection, TenantPool>();
+  readonly #connections = new Map<TenantConnection, TenantPool>();
+  readonly #leased = new Set<TenantConnection>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #counts = { opened: 0, evicted: 0 };
   #isClosed = false;
@@ -104,9 +104,12 @@ export class ConnectionPools {
     for (const tenantId of this.tenantIds()) this.retire(tenantId, errors.shuttingDown());
     const reservedMs = Math.min(forceMs, deadlineMs / 2);
     if (await this.#seats.areBackWithin(deadlineMs - reservedMs)) return;
-    for (const [connection, pool] of this.#leased) this.#takeBack(pool, connection, 'cancel');
+    for (const [connection, pool] of this.#connections) {
+      if (this.#leased.has(connection)) this.#takeBack(pool, connection, 'cancel');
+      else if (connection.isBusy) void endStatements(connection, pool.database.server);
+    }
     if (await this.#seats.areBackWithin(reservedMs)) return;
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.#connections.keys()) connection.destroy();
     // A dropped socket reports its end within this turn of the event loop or the next.
     await this.#seats.areBackWithin(dropMs);
   }
@@ -135,8 +138,7 @@ export class ConnectionPools {
     const refusal = this.#refused.find(tenantId, database);
     if (refusal !== undefined) throw refusal;
     if (known !== undefined) return known;
-    const maxConnections = this.#needs.maxConnectionsPerTenant;
-    const pool = new TenantPool({ tenantId, database, maxConnections });
+    const pool = new TenantPool({ tenantId, database, maxConnections: this.#needs.maxConnectionsPerTenant });
     this.#pools.set(tenantId, pool);
     return pool;
   }
@@ -186,7 +188,7 @@ export class ConnectionPools {
   #start(pool: TenantPool, client: pg.Client): void {
     pool.noteLogin();
     const connection = new TenantConnection(client, (broken) => this.#closeIdle(pool, broken));
-    this.#connections.add(connection);
+    this.#connections.set(connection, pool);
     this.#settle(pool, connection);
   }
 
@@ -197,12 +199,11 @@ export class ConnectionPools {
     if (isLast) {
       this.#refused.note(pool.tenantId, pool.database, error);
       pool.queue.failAll(mapOpenError(error));
-    } else if (!pool.isBackingOff) this.#backOff(pool);
+    } else if (!pool.isBackingOff && !this.#isClosed) this.#backOff(pool);
     this.#freeSeat(pool);
   }
 
   #backOff(pool: TenantPool): void {
-    if (this.#isClosed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       pool.isBackingOff = false;
@@ -252,7 +253,7 @@ export class ConnectionPools {
 
   #markLeased(pool: TenantPool, connection: TenantConnection): void {
     pool.leased += 1;
-    this.#leased.set(connection, pool);
+    this.#leased.add(connection);
   }
 
   #evict(pool: TenantPool): void {

@@ -31,8 +31,6 @@ export function createRefusedLogins() {
   };
 }
 
-export type RefusedLogins = ReturnType<typeof createRefusedLogins>;
-
 /** A server that shuts down or starts up (57P0x) or a lost connection (08xxx) may be well a moment later. */
 function isRefusal(error: unknown): boolean {
   const state = sqlState(error);

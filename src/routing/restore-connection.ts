@@ -19,19 +19,21 @@ export async function restoreConnection(
   address: ServerAddress,
 ): Promise<boolean> {
   if (connection.isBroken) return false;
-  if (how !== 'reset' && !connection.isBusy) return false;
-  const restoring = how === 'reset' ? resetSession(connection.client) : settleSession(connection.client);
-  if (how === 'reset' && (await isSettledWithin(restoring, patienceMs))) return (await restoring) === true;
-  await endStatements(connection, restoring, address);
+  if (how === 'reset') {
+    const resetting = resetSession(connection.client);
+    if (await isSettledWithin(resetting, patienceMs)) return resetting;
+  }
+  if (connection.isBusy) await endStatements(connection, address);
   return false;
 }
 
 /**
- * A socket that is dropped does not end its statement, and a backend that still works is one more than the
- * budget knows of: so the statements are ended first.
+ * Ends what runs and what waits behind it, by force in the end. A socket that is dropped at once does not end
+ * its statement, and a backend that still works is one more than the budget knows of.
  */
-async function endStatements(connection: TenantConnection, ended: Promise<unknown>, address: ServerAddress) {
+export async function endStatements(connection: TenantConnection, address: ServerAddress): Promise<void> {
   const deadline = performance.now() + forceMs;
+  const ended = settleSession(connection.client);
   do {
     await cancelStatement(connection.client, address);
     if (await isSettledWithin(ended, cancelAgainMs)) return;

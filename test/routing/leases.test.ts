@@ -65,39 +65,6 @@ describe('a lease', () => {
     b.release();
   });
 
-  it.each([
-    ['settings', "SET work_mem = '1234kB'", "SELECT current_setting('work_mem') <> '1234kB' AS clean"],
-    ['temporary tables', 'CREATE TEMP TABLE t (id int)', "SELECT to_regclass('pg_temp.t') IS NULL AS clean"],
-    [
-      'locks',
-      'SELECT pg_advisory_lock(7)',
-      "SELECT count(*) = 0 AS clean FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()",
-    ],
-    ['LISTEN', 'LISTEN a', 'SELECT count(*) = 0 AS clean FROM pg_listening_channels()'],
-    ['an open transaction', 'BEGIN; INSERT INTO note VALUES (1)', 'SELECT count(*) = 0 AS clean FROM note'],
-  ])('leaves nothing behind: %s', async (...[, leave, look]) => {
-    routing = await startRouting(place, 1);
-    const first = await routing.lease(one);
-    const pid = await pidOf(first);
-    await first.client.query(leave);
-    first.release();
-    const second = await routing.lease(one);
-    expect(await pidOf(second)).toBe(pid);
-    expect((await second.client.query(look)).rows[0].clean).toBe(true);
-    second.release();
-  });
-
-  it('ends a failed transaction, also where it promised to leave nothing', async () => {
-    routing = await startRouting(place, 1);
-    const first = await routing.lease(one, { changesSession: false });
-    await first.client.query('BEGIN');
-    await expect(first.client.query('SELECT nothing')).rejects.toThrow('does not exist');
-    first.release();
-    const second = await routing.lease(one);
-    expect((await second.client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
-    second.release();
-  });
-
   it('given back while its statement runs serves nobody before it is over', async () => {
     routing = await startRouting(place, 1);
     const first = await routing.lease(one);
@@ -191,10 +158,13 @@ describe('waiting', () => {
   });
 
   it('ends after LEASE_TIMEOUT_MS', async () => {
-    routing = await startRouting(place, 1, { leaseTimeoutMs: 50 });
+    routing = await startRouting(place, 1, { leaseTimeoutMs: 1_500 });
     const first = await routing.lease(one);
-    await expect(routing.lease(one)).rejects.toMatchObject({ code: 'lease_timeout' });
-    await expect(routing.lease(two)).rejects.toMatchObject({ code: 'lease_timeout' });
+    const refused = { code: 'lease_timeout' };
+    await Promise.all([
+      expect(routing.lease(one)).rejects.toMatchObject(refused),
+      expect(routing.lease(two)).rejects.toMatchObject(refused),
+    ]);
     expect(routing.stats().waiting).toBe(0);
     first.release();
   });
@@ -245,14 +215,14 @@ describe('a tenant whose database cannot be reached', () => {
     (await routing.lease(one)).release();
   });
 
-  it('is served again when the registry has the new password', async () => {
+  it('is served when the registry has the new password, although nobody told of it', async () => {
     const rotated = await place.makeTenant();
     routing = await startRouting(place, 2);
     await routing.resolveTenant({ id: rotated.id });
     await place.asAdmin.query(`ALTER ROLE ${rotated.role} PASSWORD 'rotated'`);
     await place.changePassword(rotated, 'rotated');
-    await expect(routing.lease(rotated)).rejects.toMatchObject({ code: 'tenant_database_unavailable' });
-    (await routing.lease(rotated)).release();
+    const leases = await Promise.all([routing.lease(rotated), routing.lease(rotated)]);
+    for (const lease of leases) lease.release();
   });
 });
 
@@ -294,10 +264,4 @@ describe('closing', () => {
     lease.release();
     await closing;
   });
-});
-
-it('closes connections that nobody used for POOL_IDLE_TIMEOUT', async () => {
-  routing = await startRouting(place, 2, { idleTimeoutMs: 50 });
-  (await routing.lease(one)).release();
-  await expect.poll(() => routing.stats().connections).toBe(0);
 });
