@@ -79,6 +79,8 @@ CREATE TABLE template_copies (
   database_name text NOT NULL UNIQUE,
   builder_role text NOT NULL UNIQUE,
   status template_copy_status NOT NULL DEFAULT 'building',
+  -- What it was made from: a template whose source was changed begins anew.
+  source_database text NOT NULL,
   -- Whose rows it carries; the fingerprint is comparable only with one that looks at the same tables.
   data_tables text[] NOT NULL DEFAULT '{}',
   fingerprint jsonb,

@@ -91,7 +91,8 @@ async function inSource<Result>(place: Place, use: (client: pg.Client) => Promis
   try {
     return await withConnection(asPlatform(server, name, signal), use);
   } catch (error) {
-    if (sqlState(error) === '3D000') throw errors.sourceMissing(name, server.id).causedBy(error);
+    if (sqlState(error) === '3D000')
+      throw errors.sourceMissing(name, `${server.host}:${server.port}`).causedBy(error);
     throw error;
   }
 }

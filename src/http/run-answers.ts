@@ -59,19 +59,25 @@ export function toRunProgress(progress: RunProgress): z.infer<typeof runProgress
   };
 }
 
-export type StartedRun = { runId: string; tenantId: string; slug: string };
+export type StartedRun = {
+  runId: string;
+  tenantId: string;
+  slug: string;
+  /** What was started, as the message calls it. */
+  work?: 'Provisioning' | 'Purge';
+};
 
 /** The body of a `202`, with the `Location` of the progress. */
 export function startRunAnswer(
   reply: FastifyReply,
-  { runId, tenantId, slug }: StartedRun,
+  { runId, tenantId, slug, work = 'Provisioning' }: StartedRun,
   progress: RunProgress | undefined,
 ): z.infer<typeof runStarted> {
   reply.header('location', `/api/auth/provisioning-status/${runId}`);
   const hasFailed = progress?.status === 'failed';
   return {
     success: true,
-    message: hasFailed ? 'Provisioning failed' : 'Provisioning started',
+    message: hasFailed ? `${work} failed` : `${work} started`,
     data: {
       provisioning_id: runId,
       status: progress?.status ?? 'pending',

@@ -2,8 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { errors } from '../errors/catalogue.ts';
 import type { RegistryDatabase, RegistryTransaction } from '../registry/registry-database.ts';
 import { type Actor, recordAudit } from '../registry/repositories/audit-log.ts';
-import { countMembers, insertMember, type Member, recountUsers } from '../registry/repositories/members.ts';
-import { findUserByEmail, insertUser } from '../registry/repositories/users.ts';
+import {
+  countMembers,
+  insertMember,
+  type Member,
+  recountUsers,
+  type Seats,
+} from '../registry/repositories/members.ts';
+import { findUserByEmail, insertUser, type User } from '../registry/repositories/users.ts';
 import type { MemberRole } from '../registry/tables.generated.ts';
 import { normalizeEmail } from './email.ts';
 import type { Passwords } from './passwords.ts';
@@ -22,9 +28,14 @@ export type NewMember = {
 };
 
 export function createMemberAddition({ database, passwords }: MemberAdditionNeeds) {
+  async function assertTheirs({ passwordHash }: User, password: string): Promise<void> {
+    if (!(await passwords.verifyPassword(passwordHash, password))) throw errors.emailTaken();
+  }
+
   /**
-   * The work, the answer and the time are the same whether the person had an account or not.
-   * @throws invalid_request, already_member, seat_limit_reached
+   * A person who has an account already joins with it, and the password must be that account's: addresses are
+   * not verified, so whoever holds the account may be a stranger who took the address first.
+   * @throws invalid_request, already_member, seat_limit_reached, email_taken
    */
   return async function addMember(request: NewMember): Promise<Member> {
     const { tenantId, role, actor } = request;
@@ -34,11 +45,11 @@ export function createMemberAddition({ database, passwords }: MemberAdditionNeed
     return database.transaction().execute(async (trx) => {
       const seats = await lockExistingSeats(trx, tenantId);
       const person = { id: randomUUID(), email, name: request.name ?? null, passwordHash };
-      const userId = await settlePerson(trx, person);
-      const isNew = await insertMember(trx, { tenantId, userId, role });
-      if (!isNew) throw errors.alreadyMember();
-      const taken = await countMembers(trx, tenantId);
-      if (seats.limit !== null && taken > seats.limit) throw errors.seatLimitReached(seats.plan, seats.limit);
+      const known = (await insertUser(trx, person)) ? undefined : await findUserByEmail(trx, email);
+      const userId = known?.id ?? person.id;
+      if (!(await insertMember(trx, { tenantId, userId, role }))) throw errors.alreadyMember();
+      if (known !== undefined) await assertTheirs(known, request.password);
+      await assertSeat(trx, tenantId, seats);
       await recountUsers(trx, tenantId);
       await recordAudit(trx, {
         actor,
@@ -51,13 +62,8 @@ export function createMemberAddition({ database, passwords }: MemberAdditionNeed
   };
 }
 
-/** @returns the id of the person who has this address, who is made if there is nobody. */
-async function settlePerson(
-  trx: RegistryTransaction,
-  person: { id: string; email: string; name: string | null; passwordHash: string },
-): Promise<string> {
-  if (await insertUser(trx, person)) return person.id;
-  const known = await findUserByEmail(trx, person.email);
-  if (known === undefined) throw errors.notFound('person');
-  return known.id;
+/** Counted after the insertion, under the lock of the tenant's row. */
+async function assertSeat(trx: RegistryTransaction, tenantId: string, { plan, limit }: Seats): Promise<void> {
+  const taken = await countMembers(trx, tenantId);
+  if (limit !== null && taken > limit) throw errors.seatLimitReached(plan, limit);
 }

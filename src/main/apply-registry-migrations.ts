@@ -11,6 +11,9 @@ export const packageFile = fileURLToPath(new URL('package.json', projectRoot));
 export const samplePath = fileURLToPath(new URL('samples/crm.sql', projectRoot));
 const migrationsFolder = fileURLToPath(new URL('migrations/registry', projectRoot));
 
+/** A migration may rewrite a large table, or wait for another process that migrates. */
+const migrationTimeoutMs = 3_600_000;
+
 /** Every registry migration, applied or pending. */
 export async function readMigrationStatus(database: RegistryDatabase): Promise<MigrationState[]> {
   return createRegistryMigrator(database, migrationsFolder).status();
@@ -30,6 +33,7 @@ export async function applyRegistryMigrations(config: Config): Promise<string[]>
     applicationName: 'tenant-manager migrations',
     poolMax: 2,
     poolTimeoutMs,
+    statementTimeoutMs: migrationTimeoutMs,
     onConnectionError: (error) => broken.push(error),
   });
   try {

@@ -1,5 +1,6 @@
 import type { Config } from '../config/load-config.ts';
 import { createDataApi } from '../data-api/data-api.ts';
+import { errors } from '../errors/catalogue.ts';
 import { createAdminKey } from '../http/admin-key.ts';
 import { type App, type AppNeeds, createApp } from '../http/app.ts';
 import type { Health } from '../http/health.ts';
@@ -22,6 +23,7 @@ import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createProvisioning, type Provisioning } from '../provisioning/create-provisioning.ts';
 import { createDatabaseUrls } from '../provisioning/database-url.ts';
 import { bindIdempotencyResource } from '../registry/repositories/idempotency-keys.ts';
+import { listPlans } from '../registry/repositories/plans.ts';
 import { createProcessBudget } from '../routing/connection-budget.ts';
 import { refusalOf } from '../routing/refusal.ts';
 import { createRouting, type Routing } from '../routing/routing.ts';
@@ -36,6 +38,7 @@ export type Api = { app: App; identity: Identity };
 export async function assembleApi(parts: ProcessParts, assembly: Assembly, health: Health): Promise<Api> {
   const { config, log, shutdown } = parts;
   const { platform } = assembly;
+  await assertDefaultPlan(config, platform);
   const identity = assembleIdentity(config, platform);
   const routing = assembleRouting(config, platform);
   shutdown.onStop('tenant connections', 10_000, () => routing.close(8_000));
@@ -56,6 +59,13 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
     routes: [...publicRoutes(features), ...memberRoutes(features), ...operatorRoutes(features)],
   });
   return { app, identity };
+}
+
+/** A customer who names no plan must not be refused for it. */
+async function assertDefaultPlan({ DEFAULT_PLAN: key }: Config, { registry }: Platform): Promise<void> {
+  const open = (await listPlans(registry)).filter(({ selfService }) => selfService).map((plan) => plan.key);
+  if (open.includes(key)) return;
+  throw errors.configurationInvalid(`DEFAULT_PLAN is "${key}". It must be one of ${open.join(', ')}.`);
 }
 
 type Features = {

@@ -5,7 +5,7 @@ import { deleteExpiredIdempotencyKeys } from '../registry/repositories/idempoten
 import { deleteFinishedSessions } from '../registry/repositories/sessions.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 
-const everyQuarter = '*/15 * * * *';
+const everyMinute = '* * * * *';
 const portion = 1_000;
 
 type Household = { platform: Platform; kick: () => void };
@@ -19,7 +19,7 @@ export function keepHouse({ log, shutdown }: ProcessParts, { platform, kick }: H
     () => deleteExpiredIdempotencyKeys(registry),
     () => deleteFinishedSessions(registry, portion),
   ];
-  const schedule = new Cron(everyQuarter, { protect: true }, async () => {
+  const schedule = new Cron(everyMinute, { protect: true }, async () => {
     for (const chore of chores) {
       await chore().catch((error: unknown) =>
         log.warn({ err: error }, 'A chore failed; it is done next time'),

@@ -25,7 +25,7 @@ export async function assemblePlatform({ config, log, shutdown }: ProcessParts) 
   );
   const applicationName = `tenant-manager ${hostname()} ${process.pid}`.slice(0, 63);
   const onConnectionError = (error: Error) =>
-    log.warn({ err: error }, 'A registry connection broke; it is made anew');
+    log.warn({ err: error }, 'Trouble with a connection to the registry; it is made anew');
   const registry = openRegistry({ login, applicationName, poolMax, poolTimeoutMs, onConnectionError });
   shutdown.onStop('registry', 5_000, () => registry.destroy());
   const messages = createMessages({ login, applicationName, onError: onConnectionError });

@@ -18,7 +18,7 @@ import { type Platform, type ProcessParts, queueBackend } from './assemble-platf
 
 const templateKey = 'default';
 
-export type Embedded = { binDir: string; samplePath: string; secretsFile: string };
+export type Embedded = { binDir: string; samplePath: string; secretsFile: string | undefined };
 
 export type WorkbenchNeeds = ProcessParts & {
   platform: Platform;

@@ -58,7 +58,8 @@ async function launchEmbedded(environment: Environment, log: Logger, shutdown: S
     samplePath,
     binDir: config.EMBEDDED_PG_BIN,
   });
-  const secretsFile = join(config.EMBEDDED_DATA_DIR, 'secrets.json');
+  const hasOwnKey = config.SUPER_ADMIN_KEY !== undefined;
+  const secretsFile = hasOwnKey ? undefined : join(config.EMBEDDED_DATA_DIR, 'secrets.json');
   return { environment: started.environment, binDir: started.binDir, samplePath, secretsFile };
 }
 

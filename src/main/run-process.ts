@@ -39,7 +39,7 @@ export async function runProcess(role: Exclude<ProcessRole, 'cli'>): Promise<voi
     log.info('Ready');
     if (role !== 'all') return;
     await Promise.race([assembly.firstLook, delay(patienceMs, undefined, { ref: false })]);
-    sayWhereEverythingIs(plan);
+    if (!shutdown.isStopping()) sayWhereEverythingIs(plan);
   });
 }
 

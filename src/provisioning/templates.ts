@@ -42,7 +42,11 @@ export type TemplatePlace = { template: Template; server: DatabaseServer; signal
 export function createTemplates(needs: TemplateNeeds) {
   const { registry } = needs;
   const newest = ({ template, server }: TemplatePlace) =>
-    newestCopy(registry, { templateId: template.id, serverId: server.id });
+    newestCopy(registry, {
+      templateId: template.id,
+      serverId: server.id,
+      sourceDatabase: needs.sourceDatabase,
+    });
 
   return {
     /** The newest copy on the server; builds the first one. Callers that come meanwhile wait for it. */
@@ -100,6 +104,7 @@ async function build(
     serverId: place.server.id,
     databaseName: names.database,
     builderRole: names.builderRole,
+    sourceDatabase: needs.sourceDatabase,
     dataTables: template.dataTables,
   });
   try {

@@ -21,6 +21,8 @@ type Transition = {
   done: string;
   from: readonly TenantStatus[];
   change: TenantChange;
+  /** Refused for a tenant whose database was never made. */
+  needsDatabase?: true;
   run?: RunKind;
 };
 
@@ -52,11 +54,19 @@ export function createTenantLifecycle(needs: Needs) {
         change: { status: 'suspended', suspendedAt: now(), statusReason: request.reason ?? null },
       }),
 
+    /** Also takes back a deletion, as long as nothing is destroyed. */
     activateTenant: (tenantId: string, request: ChangeRequest) =>
       change(tenantId, request, {
         done: 'activated',
-        from: ['suspended', 'read_only', 'maintenance'],
-        change: { status: 'active', suspendedAt: null, statusReason: null },
+        from: ['suspended', 'read_only', 'maintenance', 'deleting'],
+        needsDatabase: true,
+        change: {
+          status: 'active',
+          suspendedAt: null,
+          deletingAt: null,
+          purgeAfter: null,
+          statusReason: null,
+        },
       }),
 
     /** Refused from now on, kept for `graceDays`. */
@@ -106,7 +116,8 @@ async function changeState(needs: Needs, ask: Ask): Promise<{ tenant: Tenant; ru
 async function changeWithin(trx: RegistryTransaction, { tenantId, request, transition }: Ask) {
   const before = await findTenant(trx, tenantId);
   if (before === undefined) throw errors.tenantNotFound();
-  const isRefused = !transition.from.includes(before.status);
+  const lacksDatabase = transition.needsDatabase === true && before.databaseName === null;
+  const isRefused = lacksDatabase || !transition.from.includes(before.status);
   const tenant = isRefused ? undefined : await apply(trx, before, transition);
   if (tenant === undefined) throw errors.stateConflict(before.status, transition.done);
   const runId =

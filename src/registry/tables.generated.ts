@@ -187,6 +187,7 @@ export interface TemplateCopies {
   id: string;
   serverId: string;
   sizeBytes: number | null;
+  sourceDatabase: string;
   status: Generated<TemplateCopyStatus>;
   templateId: string;
   templateVersionId: string | null;

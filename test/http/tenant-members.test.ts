@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { goodPassword } from '../identity/identity-bench.ts';
 import { useIdentityApp } from './identity-app.ts';
 
 const api = useIdentityApp();
@@ -58,7 +59,10 @@ describe('POST /api/tenant/users', () => {
   it('answers alike for a person who has an account, and does not rename them', async () => {
     const { token } = await api.enter('ADMIN');
     const known = await api.makePerson();
-    const bodies = [newMember({ email: known.email, name: 'Other' }), newMember({ name: 'Other' })];
+    const bodies = [
+      newMember({ email: known.email, password: goodPassword, name: 'Other' }),
+      newMember({ name: 'Other' }),
+    ];
     const answers = await Promise.all(bodies.map((body) => api.send('POST', users, { token, body })));
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([201, 201]);
     const [one, two] = answers.map((answer) => Object.keys(answer.json().data));

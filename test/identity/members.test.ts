@@ -56,19 +56,30 @@ describe('adding a member', () => {
     expect(loggedIn).toMatchObject({ tenantId: tenant.id, role: 'ADMIN' });
   });
 
-  it('joins who has an account, whose password stays their own', async () => {
+  it('joins who has an account, with that account’s password', async () => {
     const [{ tenant }, person] = [await bench.makeMember(), await bench.makePerson()];
-    const member = await add(tenant, { email: person.email });
+    const member = await add(tenant, { email: person.email, password: goodPassword });
     expect(member.userId).toBe(person.id);
-    await expect(identity.login({ email: person.email, password: firstPassword })).rejects.toThrow();
     expect(await identity.login({ email: person.email, password: goodPassword })).toMatchObject({
       tenantId: tenant.id,
     });
   });
 
+  it('does not join a stranger who took the address before', async () => {
+    const [{ tenant }, stranger] = [await bench.makeMember(), await bench.makePerson()];
+    await expect(add(tenant, { email: stranger.email })).rejects.toMatchObject({
+      code: 'email_taken',
+      status: 409,
+    });
+    await expect(
+      identity.login({ email: stranger.email, password: goodPassword, tenantKey: tenant.slug }),
+    ).rejects.toThrow();
+    expect(await countOf(tenant)).toBe(1);
+  });
+
   it('answers the same for a known and an unknown address', async () => {
     const [{ tenant }, person] = [await bench.makeMember(), await bench.makePerson()];
-    const answers = [await add(tenant, { email: person.email }), await add(tenant)];
+    const answers = [await add(tenant, { email: person.email, password: goodPassword }), await add(tenant)];
     const shapes = answers.map((answer) => Object.keys(answer).sort());
     expect(shapes[0]).toEqual(shapes[1]);
     for (const email of [(await bench.makePerson()).email, newEmail()]) {

@@ -38,7 +38,12 @@ async function deleteTenant(session: Session, key: string, options: DeleteOption
   );
   const until = answer.value?.purge_after;
   const kept = typeof until === 'string' ? ` Its data is kept until ${readableInstant(until)}.` : '';
-  return reportChange(session, { key, answer, done: `is deleted.${kept}`, json });
+  return reportChange(session, {
+    key,
+    answer,
+    done: `is deleted.${kept} Until then it comes back with: tenant-cli activate ${key}`,
+    json,
+  });
 }
 
 async function purgeTenant(session: Session, key: string, options: DeleteOptions): Promise<undefined> {

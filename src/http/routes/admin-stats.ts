@@ -18,7 +18,7 @@ const answer = success(
   z.object({
     tenants: z.object({ total: z.number().int(), by_status: counts, by_plan: counts }),
     registrations_per_day: z.array(z.object({ date: z.iso.date(), count: z.number().int() })),
-    database_size_bytes: z.number().int(),
+    database_size_bytes: z.number().int().nullable(),
     queue: counts.nullable(),
     connections: z.record(z.string(), z.unknown()),
   }),

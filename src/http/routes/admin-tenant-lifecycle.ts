@@ -73,7 +73,7 @@ function addRetry(api: Api, needs: AdminTenantLifecycleNeeds): void {
     const tenant = await tenantAt(needs.registry, request.params.id);
     const asked = changeRequest(request, request.body?.reason);
     const { runId } = await needs.lifecycle.retryTenant(tenant.id, asked);
-    return answerRun(needs, { request, reply }, { tenant, runId });
+    return answerRun(needs, { request, reply }, { tenant, runId, work: 'Provisioning' });
   });
 }
 
@@ -97,7 +97,7 @@ function addDeletion(api: Api, needs: AdminTenantLifecycleNeeds): void {
     }
     if (confirm !== tenant.slug) throw errors.confirmationRequired(tenant.slug);
     const { runId } = await lifecycle.purgeTenant(tenant.id, asked);
-    return answerRun(needs, { request, reply }, { tenant, runId });
+    return answerRun(needs, { request, reply }, { tenant, runId, work: 'Purge' });
   });
 }
 
@@ -113,7 +113,7 @@ function changeRequest(request: FastifyRequest, reason: string | undefined): Cha
 async function answerRun(
   needs: AdminTenantLifecycleNeeds,
   { request, reply }: { request: FastifyRequest; reply: FastifyReply },
-  { tenant, runId }: { tenant: TenantSummary; runId: string | null },
+  { tenant, runId, work }: { tenant: TenantSummary; runId: string | null; work: 'Provisioning' | 'Purge' },
 ) {
   if (runId === null) throw errors.internal();
   const progress = await waitAsPreferred(needs, { request, reply, runId, usualMs: 0 });
@@ -121,5 +121,5 @@ async function answerRun(
     return { success: true as const, data: toTenantDetail(await tenantAt(needs.registry, tenant.id)) };
   }
   reply.code(202);
-  return startRunAnswer(reply, { runId, tenantId: tenant.id, slug: tenant.slug }, progress);
+  return startRunAnswer(reply, { runId, tenantId: tenant.id, slug: tenant.slug, work }, progress);
 }

@@ -50,9 +50,10 @@ export async function listTemplateTroubles(
 }
 
 export type CopyPlace = { templateId: string; serverId: string };
+export type CopyWish = CopyPlace & { sourceDatabase: string };
 
-/** The newest finished copy, with the fingerprint that its source had. */
-export async function newestCopy(executor: RegistryExecutor, place: CopyPlace) {
+/** The newest finished copy of that source, with the fingerprint that the source had. */
+export async function newestCopy(executor: RegistryExecutor, place: CopyWish) {
   return executor
     .selectFrom('templateCopies as copy')
     .innerJoin('templateVersions as version', 'version.id', 'copy.templateVersionId')
@@ -60,6 +61,7 @@ export async function newestCopy(executor: RegistryExecutor, place: CopyPlace) {
     .select(['version.sourceFingerprint', 'version.notCarried'])
     .where('copy.templateId', '=', place.templateId)
     .where('copy.serverId', '=', place.serverId)
+    .where('copy.sourceDatabase', '=', place.sourceDatabase)
     .where('copy.status', '=', 'ready')
     .orderBy('copy.builtAt', 'desc')
     .limit(1)

@@ -7,7 +7,8 @@ export type TenantStatistics = {
   byPlan: Record<string, number>;
   /** UTC days, the oldest first, days without a registration included. */
   registrationsPerDay: { date: string; count: number }[];
-  databaseSizeBytes: number;
+  /** null while no size is known. */
+  databaseSizeBytes: number | null;
 };
 
 export async function readTenantStatistics(
@@ -23,20 +24,25 @@ export async function readTenantStatistics(
     byStatus: sumBy(groups, ({ status }) => status),
     byPlan: sumBy(present, ({ plan }) => plan),
     registrationsPerDay,
-    databaseSizeBytes: present.reduce((sum, { size }) => sum + size, 0),
+    databaseSizeBytes: sumKnown(present.map(({ size }) => size)),
   };
 }
 
-type Group = { status: string; plan: string; count: number; size: number };
+type Group = { status: string; plan: string; count: number; size: number | null };
 
 async function countByStatusAndPlan(executor: RegistryExecutor): Promise<Group[]> {
   return executor
     .selectFrom('tenantRegistry')
     .select(['status', 'plan'])
     .select(({ fn }) => fn.countAll<number>().as('count'))
-    .select(sql<number>`coalesce(sum(database_size_bytes), 0)::bigint`.as('size'))
+    .select(sql<number | null>`sum(database_size_bytes)::bigint`.as('size'))
     .groupBy(['status', 'plan'])
     .execute();
+}
+
+function sumKnown(sizes: readonly (number | null)[]): number | null {
+  const known = sizes.filter((size) => size !== null);
+  return known.length === 0 ? null : known.reduce((sum, size) => sum + size, 0);
 }
 
 async function countRegistrations(executor: RegistryExecutor, days: number) {
