@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -16,6 +16,8 @@ let names: ReturnType<TemplatePlace['newTemplateNames']>;
 let source: string;
 
 beforeAll(async () => {
+  // A temporary folder of its own: other files make and remove theirs meanwhile.
+  process.env.TMPDIR = await mkdtemp(join(tmpdir(), 'tm-failures-'));
   on = await openTemplatePlace();
   source = await on.makeSource('CREATE TABLE a (id int); CREATE TABLE b (id serial, name text)');
 });
