@@ -48,7 +48,7 @@ export function createOutboxSender({ topic, sendRow, log }: OutboxSenderOptions)
   return {
     topic,
 
-    /** One after another; at the first failure the rest waits as long as the row that failed, to stay in order. */
+    /** One after another; at the first failure the rest waits too. After that the order is no longer promised. */
     async deliver(rows: readonly OutboxRow[], batch: OutboxBatch): Promise<'delivered' | 'jammed'> {
       const delivered: number[] = [];
       let jam: Failure | undefined;

@@ -80,11 +80,15 @@ describe('a registration while something is missing', () => {
     await completes(bench, runId);
   });
 
-  it('waits for a pg_dump that is missing, and says how to get one', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'tm-tools-')), 'pg_dump');
-    const bench = await openBench({ environment: { PG_DUMP: path } });
+  it('waits for a pg_dump that is missing, says how to get one, and succeeds once it is there', async () => {
+    const tools = await mkdtemp(join(tmpdir(), 'tm-tools-'));
+    const bench = await openBench({ environment: { PG_DUMP: join(tools, 'pg_dump') } });
     const { runId } = await bench.request('Early');
     expect(await reasonSoon(bench, runId)).toMatch(/^pg_dump_missing: .*PG_DUMP/);
+    for (const name of ['pg_restore', 'pg_dump']) {
+      await writeFile(join(tools, name), `#!/bin/sh\nexec ${name} "$@"\n`, { mode: 0o755 });
+    }
+    await completes(bench, runId);
   });
 
   it.each([
