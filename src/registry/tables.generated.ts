@@ -25,6 +25,8 @@ export type MemberRole = "ADMIN" | "USER";
 
 export type PlatformRole = "SUPER_ADMIN";
 
+export type ProvisioningWay = "build" | "clone" | "warm";
+
 export type RunKind = "provision" | "purge";
 
 export type RunStatus = "cancelled" | "completed" | "failed" | "pending" | "processing";
@@ -35,13 +37,17 @@ export type ServerStatus = "draining" | "open";
 
 export type StepStatus = "done" | "failed" | "running" | "undone";
 
-export type TemplateCopyStatus = "building" | "ready";
+export type TaskStatus = "cancelled" | "completed" | "failed" | "pending" | "processing";
+
+export type TemplateCopyStatus = "building" | "dropping" | "ready" | "retiring";
 
 export type TenantMode = "dedicated" | "shared";
 
 export type TenantStatus = "active" | "awaiting_verification" | "deleted" | "deleting" | "failed" | "frozen" | "maintenance" | "provisioning" | "purging" | "read_only" | "requested" | "suspended";
 
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
+
+export type WarmDatabaseStatus = "ready" | "retiring" | "warming";
 
 export interface AuditLog {
   action: string;
@@ -79,6 +85,12 @@ export interface GlobalUsers {
   name: string | null;
   passwordHash: string;
   platformRole: PlatformRole | null;
+}
+
+export interface Heartbeats {
+  beatAt: Generated<Timestamp>;
+  holder: string;
+  name: string;
 }
 
 export interface IdempotencyKeys {
@@ -126,6 +138,8 @@ export interface Plans {
 
 export interface ProvisioningRuns {
   attempts: Generated<number>;
+  cancelReason: string | null;
+  cancelRequestedAt: Timestamp | null;
   createdAt: Generated<Timestamp>;
   currentStep: string | null;
   errorCode: string | null;
@@ -145,6 +159,7 @@ export interface ProvisioningRuns {
   startedAt: Timestamp | null;
   status: Generated<RunStatus>;
   tenantId: string;
+  way: ProvisioningWay | null;
 }
 
 export interface ProvisioningSteps {
@@ -156,6 +171,15 @@ export interface ProvisioningSteps {
   runId: string;
   startedAt: Generated<Timestamp>;
   status: StepStatus;
+}
+
+export interface QuarantinedObjects {
+  id: string;
+  kind: string;
+  name: string;
+  quarantinedAt: Generated<Timestamp>;
+  reason: string;
+  serverId: string;
 }
 
 export interface RefreshTokens {
@@ -177,14 +201,37 @@ export interface Sessions {
   userId: string;
 }
 
+export interface Tasks {
+  attempts: Generated<number>;
+  createdAt: Generated<Timestamp>;
+  errorCode: string | null;
+  errorDetail: string | null;
+  finishedAt: Timestamp | null;
+  heartbeatAt: Timestamp | null;
+  id: string;
+  kind: string;
+  notBefore: Generated<Timestamp>;
+  owner: string | null;
+  parameters: Generated<Json>;
+  requestedBy: string | null;
+  requestId: string | null;
+  result: Json | null;
+  rings: Generated<number>;
+  rungAt: Timestamp | null;
+  startedAt: Timestamp | null;
+  status: Generated<TaskStatus>;
+}
+
 export interface TemplateCopies {
   builderRole: string;
   builtAt: Timestamp | null;
   createdAt: Generated<Timestamp>;
   databaseName: string;
+  databaseSettings: Generated<Json>;
   dataTables: Generated<string[]>;
   fingerprint: Json | null;
   id: string;
+  retiredAt: Timestamp | null;
   serverId: string;
   sizeBytes: number | null;
   sourceDatabase: string;
@@ -238,11 +285,14 @@ export interface TenantRegistry {
   provisioningAt: Timestamp | null;
   purgeAfter: Timestamp | null;
   region: Generated<string>;
+  renamedFrom: string | null;
   schemaFingerprint: Json | null;
   schemaVersion: string | null;
   sealedApplicationPassword: string | null;
   sealedDataKey: string | null;
   sealedMigratorPassword: string | null;
+  seededAt: Timestamp | null;
+  seedTransaction: string | null;
   serverId: string | null;
   slug: string;
   status: TenantStatus;
@@ -267,18 +317,38 @@ export interface TenantUsage {
   users: Generated<number>;
 }
 
+export interface WarmDatabases {
+  applicationRole: string;
+  createdAt: Generated<Timestamp>;
+  databaseName: string;
+  id: string;
+  migratorRole: string;
+  schemaFingerprint: Json | null;
+  sealedApplicationPassword: string;
+  sealedDataKey: string;
+  sealedMigratorPassword: string;
+  serverId: string;
+  status: Generated<WarmDatabaseStatus>;
+  templateCopyId: string;
+  templateVersionId: string;
+  warmedAt: Timestamp | null;
+}
+
 export interface DB {
   auditLog: AuditLog;
   databaseServers: DatabaseServers;
   globalUsers: GlobalUsers;
+  heartbeats: Heartbeats;
   idempotencyKeys: IdempotencyKeys;
   installation: Installation;
   outbox: Outbox;
   plans: Plans;
   provisioningRuns: ProvisioningRuns;
   provisioningSteps: ProvisioningSteps;
+  quarantinedObjects: QuarantinedObjects;
   refreshTokens: RefreshTokens;
   sessions: Sessions;
+  tasks: Tasks;
   templateCopies: TemplateCopies;
   templates: Templates;
   templateVersions: TemplateVersions;
@@ -286,4 +356,5 @@ export interface DB {
   tenantRegistry: TenantRegistry;
   tenantSettings: TenantSettings;
   tenantUsage: TenantUsage;
+  warmDatabases: WarmDatabases;
 }
