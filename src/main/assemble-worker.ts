@@ -4,7 +4,9 @@ import { fingerprintDatabase } from '../databases/fingerprint.ts';
 import { errors } from '../errors/catalogue.ts';
 import { createProvisioningJob } from '../jobs/run-provisioning.ts';
 import { createCredentials } from '../provisioning/credentials.ts';
+import { createDatabaseMaking } from '../provisioning/database-making.ts';
 import { createNaming } from '../provisioning/database-names.ts';
+import { type Around, plainly } from '../provisioning/failpoints.ts';
 import { provisionTenant, purgeTenant } from '../provisioning/provision-tenant.ts';
 import type { RunContext } from '../provisioning/run-context.ts';
 import { createRunner } from '../provisioning/run-provisioning.ts';
@@ -25,11 +27,13 @@ export type WorkbenchNeeds = ProcessParts & {
   installationId: string;
   worker: WorkerOpener;
   embedded: Embedded | undefined;
+  /** What tests put around every effect. */
+  around?: Around;
 };
 
 /** Everything that works on databases: server logins, templates, and the runner of provisioning. */
 export function assembleWorkbench(needs: WorkbenchNeeds) {
-  const { config, log, platform, installationId, worker } = needs;
+  const { config, log, platform, installationId, worker, around = plainly } = needs;
   const { registry, masterSeal, applicationName } = platform;
   const naming = createNaming({
     installationId,
@@ -39,13 +43,17 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
   const servers = createServerDirectory({ registry, environmentServer: environmentServer(config), worker });
   const templates = createTemplates({ registry, naming, applicationName, log, ...templateOptions(needs) });
   const sealer = createWorkerSealer(worker.publicKey);
-  const steps = provisionTenant({
-    naming,
-    credentials: createCredentials({ masterSeal, worker: { ...worker, ...sealer } }),
+  const making = createDatabaseMaking({
+    neutral: naming.neutral,
     connectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
-    ensureCopy: (context) => ensureCopy(templates, context),
     takeFingerprint: (client, dataTables) =>
       fingerprintDatabase(client, { neutral: naming.neutral, dataTables }),
+  });
+  const steps = provisionTenant({
+    naming,
+    making,
+    credentials: createCredentials({ masterSeal, worker: { ...worker, ...sealer } }),
+    ensureCopy: (context) => ensureCopy(templates, context),
   });
   const runProvisioning = createRunner({
     registry,
@@ -53,6 +61,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     neutral: naming.neutral,
     applicationName,
     steps: { provision: steps, purge: purgeTenant },
+    around,
     log,
   });
   const template = {

@@ -1,6 +1,7 @@
 import type { ProcessRole } from '../config/resolve-settings.ts';
 import { worksOnDatabases } from '../config/resolve-settings.ts';
 import { errors } from '../errors/catalogue.ts';
+import type { Around } from '../provisioning/failpoints.ts';
 import { type Dispatch, dispatchHere, dispatchToQueue, startRelay, sweep } from './assemble-dispatch.ts';
 import { keepHouse } from './assemble-housekeeping.ts';
 import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
@@ -12,7 +13,11 @@ import {
   watchSource,
 } from './assemble-worker.ts';
 
-export type ProcessPlan = ProcessParts & { role: ProcessRole; embedded: Embedded | undefined };
+export type ProcessPlan = ProcessParts & {
+  role: ProcessRole;
+  embedded: Embedded | undefined;
+  around?: Around;
+};
 
 /** What is built before the registry is known to be usable, and what after it. */
 export type Assembly = {

@@ -1,5 +1,4 @@
 import type { TemplateCopy } from '../registry/repositories/templates.ts';
-import type { Credentials } from './credentials.ts';
 import type { Naming } from './database-names.ts';
 import type { RunContext } from './run-context.ts';
 import type { Step } from './step.ts';
@@ -12,12 +11,11 @@ import { placeTenant } from './steps/place-tenant.ts';
 import { prepareTemplate } from './steps/prepare-template.ts';
 import { reserveDatabase } from './steps/reserve-database.ts';
 import { sealDatabase } from './steps/seal-database.ts';
-import { type VerifyNeeds, verifyDatabase } from './steps/verify-database.ts';
+import { verifyDatabase } from './steps/verify-database.ts';
+import type { MakingNeeds } from './tenant-in-making.ts';
 
-export type StepNeeds = VerifyNeeds & {
+export type StepNeeds = MakingNeeds & {
   naming: Naming;
-  credentials: Credentials;
-  connectionsPerTenant: number;
   ensureCopy: (context: RunContext) => Promise<TemplateCopy>;
 };
 
@@ -27,8 +25,8 @@ export const provisionTenant = (needs: StepNeeds): readonly Step[] => [
   prepareTemplate(needs.ensureCopy),
   reserveDatabase(needs),
   createRoles(needs),
-  createDatabase,
-  sealDatabase,
+  createDatabase(needs),
+  sealDatabase(needs),
   verifyDatabase(needs),
   activateTenant,
 ];

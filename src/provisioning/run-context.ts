@@ -6,12 +6,14 @@ import type { RegistryDatabase, RegistryTransaction } from '../registry/registry
 import { beat, type OwnedRun } from '../registry/repositories/provisioning-runs.ts';
 import { changeTenant, type Tenant, type TenantChange } from '../registry/repositories/tenants.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Around } from './failpoints.ts';
 
 export type RunContextNeeds = {
   registry: RegistryDatabase;
   serverOf: (serverId: string) => Promise<DatabaseServer>;
   neutral: NeutralRoles;
   applicationName: string;
+  around: Around;
   log: Logger;
 };
 

@@ -14,7 +14,7 @@ export async function runSteps(context: RunContext, steps: readonly Step[]): Pro
     if (context.signal.aborted) throw context.signal.reason;
     const before = { position: position - 1, status: 'done' } as const;
     await record(context, steps, [...(position > 0 ? [before] : []), { position, status: 'running' }]);
-    await step.run(context);
+    await context.needs.around(step.name, () => step.run(context));
   }
 }
 
@@ -22,7 +22,8 @@ export async function runSteps(context: RunContext, steps: readonly Step[]): Pro
 export async function undoSteps(context: RunContext, steps: readonly Step[]): Promise<void> {
   for (const [position, step] of [...steps.entries()].reverse()) {
     if (step.undo === undefined) continue;
-    await step.undo(context);
+    const { undo } = step;
+    await context.needs.around(`undo ${step.name}`, () => undo(context));
     await record(context, steps, [{ position, status: 'undone' }]);
   }
 }

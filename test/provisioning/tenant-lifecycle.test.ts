@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plainly } from '../../src/provisioning/failpoints.ts';
 import { purgeDueTenants } from '../../src/provisioning/purge-due.ts';
 import { RunContext } from '../../src/provisioning/run-context.ts';
-import { undoSteps } from '../../src/provisioning/saga.ts';
-import { createDatabase } from '../../src/provisioning/steps/create-database.ts';
+import { dropDatabase } from '../../src/provisioning/steps/drop-database.ts';
 import { type Bench, createProvisioningBench } from '../support/provisioning-bench.ts';
 import { findInconsistencies } from '../support/sql-oracle.ts';
 
@@ -138,11 +138,12 @@ describe('the life of a tenant', () => {
         serverOf: (id) => workbench?.servers.get(id) ?? Promise.reject(new Error('no workbench')),
         neutral: { owner: 'unused', application: 'unused' },
         applicationName: 'test',
+        around: plainly,
         log: bench.log,
       },
       signal: AbortSignal.timeout(60_000),
     });
-    await expect(undoSteps(context, [createDatabase])).rejects.toThrow(/taken this run over/);
+    await expect(dropDatabase.run(context)).rejects.toThrow(/taken this run over/);
     await context.close();
     expect(await databaseExists(tenant.databaseName)).toBe(true);
   });

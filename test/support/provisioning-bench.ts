@@ -9,6 +9,7 @@ import { assemble } from '../../src/main/assemble.ts';
 import { assemblePlatform } from '../../src/main/assemble-platform.ts';
 import { createShutdown } from '../../src/main/shutdown.ts';
 import { createProvisioning } from '../../src/provisioning/create-provisioning.ts';
+import type { Around } from '../../src/provisioning/failpoints.ts';
 import type { TenantRequest } from '../../src/provisioning/request-tenant.ts';
 import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
 
@@ -22,6 +23,8 @@ export type BenchOptions = {
   server?: Server;
   /** `api`: nobody works on the runs unless the test starts a worker with `environment`. */
   role?: 'all' | 'api';
+  /** What happens around every effect of this process. */
+  around?: Around;
 };
 
 /** A registry, a source and, unless told otherwise, a worker in this process. */
@@ -45,7 +48,10 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
   await applyRegistryMigrations(config);
   const parts = { config, log, shutdown };
   const platform = await assemblePlatform(parts);
-  const assembly = await assemble({ ...parts, role, embedded: undefined }, platform);
+  const assembly = await assemble(
+    { ...parts, role, embedded: undefined, ...(options.around && { around: options.around }) },
+    platform,
+  );
   const provisioning = createProvisioning({
     registry: platform.registry,
     messages: platform.messages,

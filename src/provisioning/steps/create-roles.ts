@@ -1,30 +1,16 @@
 import { dropTenantDatabase } from '../../databases/drop-database.ts';
-import { ensureNeutralRoles } from '../../databases/neutral-roles.ts';
-import { scramVerifier } from '../../databases/scram-verifier.ts';
-import { createTenantRoles } from '../../databases/tenant-roles.ts';
-import type { Credentials } from '../credentials.ts';
-import { reservedNames, type Step } from '../step.ts';
+import type { Step } from '../step.ts';
+import { type MakingNeeds, tenantInMaking } from '../tenant-in-making.ts';
 
-export function createRoles(needs: { credentials: Credentials; connectionsPerTenant: number }): Step {
+export function createRoles(needs: MakingNeeds): Step {
   return {
     name: 'create-roles',
 
     async run(context) {
-      const session = await context.session();
-      const passwords = needs.credentials.open(context.tenant);
-      const { neutral } = context.needs;
-      await ensureNeutralRoles(session, neutral);
-      await createTenantRoles(session, {
-        names: reservedNames(context),
-        neutral,
-        verifiers: {
-          migrator: scramVerifier(passwords.migrator),
-          application: scramVerifier(passwords.application),
-        },
-        applicationConnectionLimit: needs.connectionsPerTenant,
-      });
+      await needs.making.createRoles(await tenantInMaking(needs, context));
     },
 
+    /** The database goes with its roles, which have rights on it. */
     async undo(context) {
       if (context.names !== null) await dropTenantDatabase(await context.session(), context.names);
     },

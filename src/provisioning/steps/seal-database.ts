@@ -1,11 +1,13 @@
-import { sealDatabase as seal } from '../../databases/seal-database.ts';
-import { reservedNames, type Step } from '../step.ts';
+import type { Step } from '../step.ts';
+import { type MakingNeeds, tenantInMaking } from '../tenant-in-making.ts';
 
-/** Lets the tenant's own roles in and nobody else. What `create-database` undoes, needs no undo here. */
-export const sealDatabase: Step = {
-  name: 'seal-database',
+/** Lets the tenant's own roles in and nobody else. `create-roles` takes it back. */
+export function sealDatabase(needs: MakingNeeds): Step {
+  return {
+    name: 'seal-database',
 
-  async run(context) {
-    await seal(await context.session(), { names: reservedNames(context), neutral: context.needs.neutral });
-  },
-};
+    async run(context) {
+      await needs.making.seal(await tenantInMaking(needs, context));
+    },
+  };
+}

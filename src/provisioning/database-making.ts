@@ -1,0 +1,106 @@
+import type pg from 'pg';
+import { createClosedDatabase } from '../databases/create-database.ts';
+import type {
+  Fingerprint,
+  NeutralRoles,
+  ServerAddress,
+  TenantDatabaseNames,
+} from '../databases/database-server.ts';
+import { ensureNeutralRoles } from '../databases/neutral-roles.ts';
+import { scramVerifier } from '../databases/scram-verifier.ts';
+import { sealDatabase } from '../databases/seal-database.ts';
+import type { ServerSession } from '../databases/server-session.ts';
+import { createTenantRoles, repairRolePassword } from '../databases/tenant-roles.ts';
+import { type VerificationOutcome, verifyTenantDatabase } from '../databases/verify-database.ts';
+import { errors } from '../errors/catalogue.ts';
+import type { TemplateCopy } from '../registry/repositories/templates.ts';
+import type { Passwords } from './credentials.ts';
+
+/** A database that is being made, for a tenant or to be kept warm. */
+export type DatabaseInMaking = {
+  /** Holds the lock under which this is made. */
+  session: ServerSession;
+  address: ServerAddress;
+  names: TenantDatabaseNames;
+  passwords: Passwords;
+  copy: Pick<TemplateCopy, 'databaseName' | 'fingerprint' | 'dataTables'>;
+};
+
+export type DatabaseMakingNeeds = {
+  neutral: NeutralRoles;
+  connectionsPerTenant: number;
+  takeFingerprint: (client: pg.Client, dataTables: string[]) => Promise<Fingerprint>;
+};
+
+/** The four parts of making a database, in this order. Each may be repeated, also after a crash within it. */
+export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
+  const { neutral } = needs;
+
+  return {
+    async createRoles({ session, names, passwords }: DatabaseInMaking): Promise<void> {
+      await ensureNeutralRoles(session, neutral);
+      await createTenantRoles(session, {
+        names,
+        neutral,
+        verifiers: {
+          migrator: scramVerifier(passwords.migrator),
+          application: scramVerifier(passwords.application),
+        },
+        applicationConnectionLimit: needs.connectionsPerTenant,
+      });
+    },
+
+    /** Clones the template into a database that nobody can enter yet. */
+    async cloneTemplate({ session, names, copy }: DatabaseInMaking): Promise<void> {
+      await createClosedDatabase(session, { database: names.database, template: copy.databaseName });
+    },
+
+    /** Lets the two roles in and nobody else. */
+    async seal({ session, names }: DatabaseInMaking): Promise<void> {
+      await sealDatabase(session, { names, neutral });
+    },
+
+    /**
+     * Logs in as both roles and compares the fingerprint with the template's. A drifted password is set back once.
+     * @returns the fingerprint. @throws verification_failed
+     */
+    async verify(making: DatabaseInMaking): Promise<Fingerprint> {
+      const first = await verifyOnce(needs, making);
+      if (first.outcome === 'passwordRefused') {
+        await repairPasswords(making, first.roles);
+        const second = await verifyOnce(needs, making);
+        if (second.outcome !== 'verified') {
+          throw errors.verificationFailed(`the password of ${second.roles.join(' and ')} is refused`);
+        }
+      }
+      return making.copy.fingerprint as Fingerprint;
+    },
+  };
+}
+
+export type DatabaseMaking = ReturnType<typeof createDatabaseMaking>;
+
+async function verifyOnce(
+  { neutral, takeFingerprint }: DatabaseMakingNeeds,
+  { session, address, names, passwords, copy }: DatabaseInMaking,
+): Promise<VerificationOutcome> {
+  return verifyTenantDatabase({
+    session,
+    address,
+    names,
+    neutral,
+    passwords,
+    expected: copy.fingerprint as Fingerprint,
+    inspect: (client) => takeFingerprint(client, copy.dataTables),
+  });
+}
+
+async function repairPasswords(
+  { session, names, passwords }: DatabaseInMaking,
+  roles: readonly string[],
+): Promise<void> {
+  for (const role of roles) {
+    const password = role === names.migratorRole ? passwords.migrator : passwords.application;
+    await repairRolePassword(session, role, scramVerifier(password));
+  }
+}
