@@ -23,6 +23,8 @@ export type BenchOptions = {
   server?: Server;
   /** `api`: nobody works on the runs unless the test starts a worker with `environment`. */
   role?: 'all' | 'api';
+  /** For a benchmark of what comes after it. */
+  hashPassword?: (password: string) => Promise<string>;
   /** What happens around every effect of this process. */
   around?: Around;
 };
@@ -58,7 +60,8 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
     defaultRegion: 'default',
     maxPending: 1_000,
     normalizeEmail: (email) => email.trim().toLowerCase(),
-    hashPassword: (password) => argon2.hash(password, { memoryCost: 1_024, timeCost: 2 }),
+    hashPassword:
+      options.hashPassword ?? ((password) => argon2.hash(password, { memoryCost: 1_024, timeCost: 2 })),
     verifyPassword: (hash, password) => argon2.verify(hash, password),
     bindIdempotency: async () => null,
     afterCommit: assembly.kick,
