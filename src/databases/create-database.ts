@@ -1,4 +1,5 @@
 import { errors } from '../errors/catalogue.ts';
+import { applySettings, type DatabaseSetting } from './database-settings.ts';
 import { type DatabaseState, readDatabase } from './database-state.ts';
 import { quoteIdentifier } from './quote.ts';
 import type { ServerSession } from './server-session.ts';
@@ -9,6 +10,8 @@ export type Creation = {
   readonly template: string;
   /** `wal_log` unless the template is larger than about 1 GB; ignored by servers before 15. */
   readonly strategy?: 'wal_log' | 'file_copy';
+  /** Of the template's source; a clone has none of them by itself. */
+  readonly settings?: readonly DatabaseSetting[];
 };
 
 /** `closed`: a crash left it between creation and sealing. `sealed`: there is nothing to do. */
@@ -23,6 +26,12 @@ export async function createClosedDatabase(
   session: ServerSession,
   creation: Creation,
 ): Promise<CreationOutcome> {
+  const outcome = await cloneTemplate(session, creation);
+  if (outcome !== 'sealed') await applySettings(session, creation.database, creation.settings ?? []);
+  return outcome;
+}
+
+async function cloneTemplate(session: ServerSession, creation: Creation): Promise<CreationOutcome> {
   const found = await readDatabase(session, creation.database);
   if (found !== undefined && !found.isInvalid) return resume(found);
   if (found?.isInvalid) await session.run(`DROP DATABASE ${quoteIdentifier(creation.database)}`);

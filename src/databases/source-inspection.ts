@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { errors } from '../errors/catalogue.ts';
 import type { DatabaseServer } from './database-server.ts';
+import type { DatabaseSetting } from './database-settings.ts';
 import { fingerprintRows } from './fingerprint.ts';
 import { type DataTable, resolveDataTables } from './fingerprint-carried-rows.ts';
 import { type PublicPrivilege, readDefaultPrivileges, readPublicPrivileges } from './privileges-public.ts';
 import { type NotCarried, readLeftovers } from './source-leftovers.ts';
 import { readSourceObjects, type SourceObjects } from './source-objects.ts';
+import { readSourceSettings } from './source-settings.ts';
 import { sqlState } from './sql-state.ts';
 import { asPlatform, withConnection } from './template-connection.ts';
 import { countUserTables } from './template-schema.ts';
@@ -35,6 +37,7 @@ export type Source = {
   /** Each object whose privileges were ever changed, with those of PUBLIC. */
   readonly publicPrivileges: readonly PublicPrivilege[];
   readonly defaultPrivileges: readonly string[];
+  readonly settings: readonly DatabaseSetting[];
   readonly leftovers: readonly NotCarried[];
 };
 
@@ -59,6 +62,7 @@ export async function inspectSource(
         `SOURCE_DATA_TABLES: the database "${name}" has no table ${missing}.`,
       );
     }
+    const settings = await readSourceSettings(client);
     return {
       name,
       tables,
@@ -69,7 +73,8 @@ export async function inspectSource(
       objects: await readSourceObjects(client),
       publicPrivileges: await readPublicPrivileges(client, 'changed'),
       defaultPrivileges: await readDefaultPrivileges(client),
-      leftovers: await readLeftovers(client),
+      settings: settings.carried,
+      leftovers: [...(await readLeftovers(client)), ...settings.leftOut],
     };
   });
 }
@@ -122,8 +127,9 @@ async function digestSource(client: pg.Client, dataTables: readonly string[]): P
   const lines = rows
     .filter((row) => row.kind !== 'sequence position' || carried.has(row.identity))
     .map((row) => JSON.stringify(row));
-  const locale = JSON.stringify(await readLocale(client));
+  const { carried: settings } = await readSourceSettings(client);
+  const ofDatabase = JSON.stringify([await readLocale(client), settings]);
   return createHash('sha256')
-    .update([locale, ...lines.sort()].join('\n'))
+    .update([ofDatabase, ...lines.sort()].join('\n'))
     .digest('hex');
 }

@@ -44,11 +44,12 @@ async function fillAndSeal(build: TemplateBuild): Promise<BuiltTemplate> {
     source.kind === 'sql' ? await fillFromSql(build, source.path) : await fillFromDatabase(build, source);
   const { fingerprint, tables } = await inspectTemplate(build, filling.builder);
   await sealTemplate(session, names, neutral);
-  const { sourceFingerprint, notCarried } = filling;
+  const { sourceFingerprint, notCarried, settings } = filling;
   return {
     fingerprint,
     sourceFingerprint,
     notCarried,
+    settings,
     sizeBytes: await readSize(session, names.template),
     tables,
   };

@@ -21,6 +21,11 @@ export function asPlatform(server: DatabaseServer, database: string, signal: Abo
   return { server, ...server.admin, database, signal, searchPath: PLATFORM_SEARCH_PATH };
 }
 
+/** What is looked up in one database by a name from another is written the same in both, whatever their settings. */
+async function prepare(client: pg.Client, { searchPath }: TemplateLogin): Promise<void> {
+  if (searchPath !== undefined) await client.query('SET quote_all_identifiers = off');
+}
+
 /** Runs `use` on a connection that ends with it, or when the signal aborts. */
 export async function withConnection<Result>(
   login: TemplateLogin,
@@ -39,10 +44,12 @@ export async function withConnection<Result>(
     });
     const stop = () => void client.end().catch(() => undefined);
     signal.addEventListener('abort', stop, { once: true });
-    return await use(client).finally(() => {
-      signal.removeEventListener('abort', stop);
-      return client.end();
-    });
+    return await prepare(client, login)
+      .then(() => use(client))
+      .finally(() => {
+        signal.removeEventListener('abort', stop);
+        return client.end();
+      });
   } catch (error) {
     signal.throwIfAborted();
     throw mapServerError(error, server, { what: `A query in "${login.database}"`, limitMs: 0 });

@@ -1,4 +1,5 @@
 import type { DatabaseServer, Fingerprint, NeutralRoles } from './database-server.ts';
+import type { DatabaseSetting } from './database-settings.ts';
 import type { ServerSession } from './server-session.ts';
 import type { NotCarried } from './source-leftovers.ts';
 import type { Builder, TemplateNames } from './template-database.ts';
@@ -26,6 +27,8 @@ export type BuiltTemplate = {
   /** Of the source when it was dumped, to notice that it changed. */
   readonly sourceFingerprint: string;
   readonly notCarried: readonly NotCarried[];
+  /** For each clone to be told: a clone inherits none. */
+  readonly settings: readonly DatabaseSetting[];
   readonly sizeBytes: number;
   readonly tables: number;
 };
@@ -35,4 +38,5 @@ export type Filling = {
   readonly builder: Builder;
   readonly sourceFingerprint: string;
   readonly notCarried: readonly NotCarried[];
+  readonly settings: readonly DatabaseSetting[];
 };

@@ -1,6 +1,7 @@
 import { errors } from '../errors/catalogue.ts';
 import { closeDatabase } from './close-database.ts';
 import type { NeutralRoles } from './database-server.ts';
+import { applySettings, type DatabaseSetting } from './database-settings.ts';
 import { readDatabase } from './database-state.ts';
 import { quoteIdentifier, quoteLiteral } from './quote.ts';
 import { retryConcurrentUpdate } from './retry-concurrent-update.ts';
@@ -22,6 +23,8 @@ export type TemplateCreation = {
   readonly neutral: NeutralRoles;
   /** Undefined: as `template0`. */
   readonly locale: Locale | undefined;
+  /** What the source's functions may rely on while materialized views are filled. */
+  readonly settings: readonly DatabaseSetting[];
 };
 
 /**
@@ -30,7 +33,7 @@ export type TemplateCreation = {
  */
 export async function createTemplateDatabase(
   session: ServerSession,
-  { names, neutral, locale }: TemplateCreation,
+  { names, neutral, locale, settings }: TemplateCreation,
 ): Promise<Builder> {
   const password = newPassword();
   const [database, builder] = [quoteIdentifier(names.template), quoteIdentifier(names.builderRole)];
@@ -42,6 +45,7 @@ export async function createTemplateDatabase(
   );
   const options = locale === undefined ? '' : localeOptions(locale);
   await session.run(`CREATE DATABASE ${database} TEMPLATE template0 ALLOW_CONNECTIONS false${options}`);
+  await applySettings(session, names.template, settings);
   const opening = [
     `REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
     `GRANT CONNECT, TEMPORARY ON DATABASE ${database} TO ${builder}`,

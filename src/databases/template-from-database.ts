@@ -1,7 +1,6 @@
 import type { PgTools } from './pg-tools-contract.ts';
 import { inPrivateFolder } from './pg-tools-folder.ts';
 import { dumpSource, type SourceDump } from './source-dump.ts';
-
 import { asPlatform, withConnection } from './template-connection.ts';
 import type { BuildContext, Filling } from './template-contract.ts';
 import { createTemplateDatabase } from './template-database.ts';
@@ -24,9 +23,11 @@ async function fill(build: BuildContext, dump: SourceDump, tools: PgTools): Prom
   const { server, session, names, neutral, signal } = build;
   const { source } = dump;
   await ensurePolicyRoles(session, source.objects.policyRoles);
-  const builder = await createTemplateDatabase(session, { names, neutral, locale: source.locale });
+  const { locale, settings } = source;
+  const builder = await createTemplateDatabase(session, { names, neutral, locale, settings });
   const lost = await withConnection(asPlatform(server, names.template, signal), (platform) =>
     restoreSource({ build, source, builder, platform }, dump, tools),
   );
-  return { builder, sourceFingerprint: source.sourceFingerprint, notCarried: [...source.leftovers, ...lost] };
+  const notCarried = [...source.leftovers, ...lost];
+  return { builder, sourceFingerprint: source.sourceFingerprint, notCarried, settings };
 }

@@ -12,7 +12,7 @@ import { countUserTables, openPublicSchema } from './template-schema.ts';
 export async function fillFromSql(build: BuildContext, path: string): Promise<Filling> {
   const { server, session, names, neutral, signal } = build;
   const sql = await readFile(path, 'utf8');
-  const builder = await createTemplateDatabase(session, { names, neutral, locale: undefined });
+  const builder = await createTemplateDatabase(session, { names, neutral, locale: undefined, settings: [] });
   await withConnection(asPlatform(server, names.template, signal), async (platform) => {
     await openPublicSchema(platform, neutral);
     await runAsBuilder(build, builder, [sql]);
@@ -20,5 +20,5 @@ export async function fillFromSql(build: BuildContext, path: string): Promise<Fi
     await runAsBuilder(build, builder, await applicationPrivilegeStatements(platform, neutral));
   });
   const sourceFingerprint = createHash('sha256').update(sql).digest('hex');
-  return { builder, sourceFingerprint, notCarried: [] };
+  return { builder, sourceFingerprint, notCarried: [], settings: [] };
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { errors } from '../errors/catalogue.ts';
 import type { Fingerprint, NeutralRoles, ServerAddress, TenantDatabaseNames } from './database-server.ts';
+import { type DatabaseSetting, settingFaults } from './database-settings.ts';
 import { readDatabase } from './database-state.ts';
 import { mapServerError } from './map-server-error.ts';
 import type { ServerSession } from './server-session.ts';
@@ -15,6 +16,8 @@ export type Verification = {
   readonly neutral: NeutralRoles;
   readonly passwords: { readonly migrator: string; readonly application: string };
   readonly expected: Fingerprint;
+  /** What every session in the database begins with. */
+  readonly settings: readonly DatabaseSetting[];
   /** Takes the fingerprint on the migrator's connection. */
   readonly inspect: (client: pg.Client) => Promise<Fingerprint>;
 };
@@ -60,7 +63,7 @@ function assertNoFaults(faults: readonly string[]): void {
   if (faults.length > 0) throw errors.verificationFailed(faults.join('; '));
 }
 
-async function catalogFaults({ session, names, neutral }: Verification): Promise<string[]> {
+async function catalogFaults({ session, names, neutral, settings }: Verification): Promise<string[]> {
   const found = await readDatabase(session, names.database);
   if (found === undefined) return [`the database "${names.database}" does not exist`];
   // An owner could let PUBLIC in and drop the database.
@@ -71,6 +74,7 @@ async function catalogFaults({ session, names, neutral }: Verification): Promise
     ...(found.isOpenToPublic ? ['PUBLIC has rights on it'] : []),
     ...(found.isTemplate ? ['it is marked as a template'] : []),
     ...(forbiddenOwners.includes(found.owner) ? [`it belongs to "${found.owner}"`] : []),
+    ...(await settingFaults(session, names.database, settings)),
   ];
 }
 

@@ -6,6 +6,7 @@ import type {
   ServerAddress,
   TenantDatabaseNames,
 } from '../databases/database-server.ts';
+import type { DatabaseSetting } from '../databases/database-settings.ts';
 import { ensureNeutralRoles } from '../databases/neutral-roles.ts';
 import { scramVerifier } from '../databases/scram-verifier.ts';
 import { sealDatabase } from '../databases/seal-database.ts';
@@ -23,7 +24,7 @@ export type DatabaseInMaking = {
   address: ServerAddress;
   names: TenantDatabaseNames;
   passwords: Passwords;
-  copy: Pick<TemplateCopy, 'databaseName' | 'fingerprint' | 'dataTables'>;
+  copy: Pick<TemplateCopy, 'databaseName' | 'fingerprint' | 'dataTables' | 'databaseSettings'>;
 };
 
 export type DatabaseMakingNeeds = {
@@ -52,7 +53,11 @@ export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
 
     /** Clones the template into a database that nobody can enter yet. */
     async cloneTemplate({ session, names, copy }: DatabaseInMaking): Promise<void> {
-      await createClosedDatabase(session, { database: names.database, template: copy.databaseName });
+      await createClosedDatabase(session, {
+        database: names.database,
+        template: copy.databaseName,
+        settings: settingsOf(copy),
+      });
     },
 
     /** Lets the two roles in and nobody else. */
@@ -80,6 +85,10 @@ export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
 
 export type DatabaseMaking = ReturnType<typeof createDatabaseMaking>;
 
+function settingsOf({ databaseSettings }: DatabaseInMaking['copy']): DatabaseSetting[] {
+  return databaseSettings as DatabaseSetting[];
+}
+
 async function verifyOnce(
   { neutral, takeFingerprint }: DatabaseMakingNeeds,
   { session, address, names, passwords, copy }: DatabaseInMaking,
@@ -91,6 +100,7 @@ async function verifyOnce(
     neutral,
     passwords,
     expected: copy.fingerprint as Fingerprint,
+    settings: settingsOf(copy),
     inspect: (client) => takeFingerprint(client, copy.dataTables),
   });
 }

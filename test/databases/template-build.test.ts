@@ -86,7 +86,8 @@ describe.skipIf(tools === null)('a template of every kind of object', () => {
     const inspect = (client: Parameters<typeof fingerprintDatabase>[0]) =>
       fingerprintDatabase(client, { neutral, dataTables });
     const expected = built.fingerprint;
-    const request = { session, address: server, names, neutral, passwords, expected, inspect };
+    const { settings } = built;
+    const request = { session, address: server, names, neutral, passwords, expected, settings, inspect };
     expect(await verifyTenantDatabase(request)).toEqual({ outcome: 'verified' });
   });
 

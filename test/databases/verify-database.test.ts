@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Fingerprint } from '../../src/databases/database-server.ts';
+import { applySettings } from '../../src/databases/database-settings.ts';
 import { repairRolePassword } from '../../src/databases/tenant-roles.ts';
 import { verifyTenantDatabase } from '../../src/databases/verify-database.ts';
 import { failOnLeaks } from '../support/leaks.ts';
@@ -15,12 +16,17 @@ failOnLeaks();
 
 let on: TenantServer;
 let tenant: Tenant;
+const settings = [
+  { name: 'TimeZone', value: 'Asia/Tokyo' },
+  { name: 'search_path', value: '"$user", sales' },
+];
 
 beforeAll(async () => {
   on = await startTenantServer();
 });
 beforeEach(async () => {
   tenant = await on.makeTenant(on.session);
+  await applySettings(on.session, tenant.names.database, settings);
 });
 afterEach(() => on.endLogins());
 afterAll(() => on.stop());
@@ -33,6 +39,7 @@ function verify(found: Fingerprint = anyFingerprint) {
     neutral,
     passwords: tenant.passwords,
     expected: anyFingerprint,
+    settings,
     inspect: async (client) => {
       const { rows } = await client.query('SELECT session_user, current_database() AS database');
       expect(rows).toEqual([{ session_user: tenant.names.migratorRole, database: tenant.names.database }]);
@@ -73,6 +80,14 @@ it.each(['structure', 'privileges', 'carriedRows'] as const)(
 );
 
 const spoilers: [string, (tenant: Tenant) => Promise<unknown>][] = [
+  [
+    'its setting "TimeZone" is missing',
+    ({ names }) => on.session.run(`ALTER DATABASE ${names.database} RESET timezone`),
+  ],
+  [
+    'its setting "search_path" differs',
+    ({ names }) => on.session.run(`ALTER DATABASE ${names.database} SET search_path = '$user, sales'`),
+  ],
   ['PUBLIC', ({ names }) => on.session.run(`GRANT CONNECT ON DATABASE ${names.database} TO PUBLIC`)],
   [
     'allows no connections',
@@ -132,6 +147,7 @@ it('says that the server is gone when it is', async () => {
     neutral,
     passwords: tenant.passwords,
     expected: anyFingerprint,
+    settings,
     inspect: async () => anyFingerprint,
   });
   await expect(unreachable).rejects.toMatchObject({ code: 'database_server_unreachable' });

@@ -102,6 +102,8 @@ export type BuiltCopy = {
   templateId: string;
   sourceFingerprint: string;
   notCarried: unknown;
+  /** What ALTER DATABASE … SET is to say of each clone. */
+  settings: unknown;
   fingerprint: unknown;
   sizeBytes: number;
 };
@@ -129,6 +131,7 @@ export async function finishCopy(executor: RegistryExecutor, built: BuiltCopy): 
       templateVersionId: versionId,
       status: 'ready',
       fingerprint: JSON.stringify(built.fingerprint),
+      databaseSettings: JSON.stringify(built.settings),
       sizeBytes: built.sizeBytes,
       builtAt: sql<Date>`now()`,
     })
