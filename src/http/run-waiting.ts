@@ -31,7 +31,10 @@ export async function waitAsPreferred(
   const { closing } = request.server;
   // An answer that is kept for its Idempotency-Key is worth waiting for even when nobody reads it now.
   const signal = request.idempotency === undefined ? AbortSignal.any([closing, goneAway(reply)]) : closing;
-  const progress = await waitForRun(runId, waitMsOf(preference, usualMs), signal);
+  // Counted from the arrival of the request (RFC 7240, 4.3), as its caller does: a burst of others may have
+  // kept it waiting before.
+  const leftMs = waitMsOf(preference, usualMs) - reply.elapsedTime;
+  const progress = await waitForRun(runId, Math.max(0, Math.floor(leftMs)), signal);
   setPreferenceApplied(reply, preference, progress?.status === 'completed');
   return progress;
 }
