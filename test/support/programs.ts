@@ -15,7 +15,11 @@ export type RunningProgram = {
 
 /** Starts one of the programs from its source, with nothing but the given variables. */
 export function startProgram(program: Program, environment: Record<string, string>): RunningProgram {
-  const child = spawn(process.execPath, ['--import', 'tsx', `src/main/${program}.ts`], {
+  return startScript(`src/main/${program}.ts`, environment);
+}
+
+export function startScript(path: string, environment: Record<string, string>): RunningProgram {
+  const child = spawn(process.execPath, ['--import', 'tsx', path], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/tmp', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningProgram, startScript } from '../../support/programs.ts';
+import { faultsThatHappened, type PlantedFault } from './planted-faults.ts';
+
+export type SupervisedWorker = ReturnType<typeof superviseWorker>;
+
+/** A worker with planted faults that is started again whenever it is killed, as an orchestrator does. */
+export function superviseWorker(environment: Record<string, string>, planted: readonly PlantedFault[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'tenant-manager-faults-'));
+  const logFile = join(folder, 'faults.log');
+  const outputs: string[] = [];
+  let isStopped = false;
+  let deaths = 0;
+  let worker: RunningProgram;
+  let life: Promise<void>;
+
+  function start(): void {
+    worker = startScript('test/faults/failpoints/faulty-worker.ts', {
+      ...environment,
+      PLANTED_FAULTS: JSON.stringify(planted),
+      FAULT_LOG: logFile,
+    });
+    life = worker.exited.then(() => {
+      outputs.push(worker.output());
+      if (isStopped) return;
+      deaths += 1;
+      start();
+    });
+  }
+
+  start();
+  return {
+    happened: () => faultsThatHappened(logFile),
+    deaths: () => deaths,
+    /** What all its lives have written. */
+    output: () => [...outputs, worker.output()].join(''),
+    kill: () => worker.kill('SIGKILL'),
+    async stop(): Promise<void> {
+      isStopped = true;
+      await worker.kill('SIGTERM');
+      await life;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
