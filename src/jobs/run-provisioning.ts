@@ -1,4 +1,4 @@
-import type { RunProvisioningPayload } from '../queue/jobs.ts';
+import type { JobPayloads } from '../queue/jobs.ts';
 
 export type ProvisioningJobOptions = {
   /** Works in the context of the request that caused the run. */
@@ -8,7 +8,7 @@ export type ProvisioningJobOptions = {
 /** Payload in, feature call out. */
 export function createProvisioningJob({ runProvisioning }: ProvisioningJobOptions) {
   return (
-    { tenant_id, generation }: RunProvisioningPayload,
+    { tenant_id, generation }: JobPayloads['run-provisioning'],
     { signal }: { signal: AbortSignal },
   ): Promise<void> => runProvisioning(tenant_id, generation, signal);
 }

@@ -26,7 +26,7 @@ export function dispatchToQueue({ config, log, shutdown }: ProcessParts, platfor
   const queue = createQueue({ backend: queueBackend(config, platform.login), log });
   shutdown.onStop('queue', 3_000, () => queue.close());
   const ring = ({ tenantId, generation, ring: number }: Ring) =>
-    queue.ring({ tenant_id: tenantId, generation }, number);
+    queue.ring('run-provisioning', { tenant_id: tenantId, generation }, number);
   return { ring, queue };
 }
 

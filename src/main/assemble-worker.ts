@@ -83,6 +83,7 @@ type WorkParts = ProcessParts & { platform: Platform; workbench: Workbench };
 /** Takes jobs from the queue until shutdown. */
 export function startQueueWorker({ config, log, shutdown, platform, workbench }: WorkParts): void {
   const worker = createQueueWorker({
+    name: 'run-provisioning',
     backend: queueBackend(config, platform.login),
     concurrency: config.QUEUE_CONCURRENCY,
     handle: createProvisioningJob({ runProvisioning: workbench.runProvisioning }),

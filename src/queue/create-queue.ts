@@ -1,25 +1,20 @@
 import { Queue as BullQueue, type IQueueBackend } from 'bullmq';
 import { errors } from '../errors/catalogue.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { jobs, provisioningJobId, type RunProvisioningPayload } from './jobs.ts';
+import type { BackendLink } from './backend-link.ts';
+import { type JobName, type JobPayloads, jobId, jobs } from './jobs.ts';
 import { createOutageLog } from './outage-log.ts';
 import { keyPrefix, linkTo, type QueueBackend } from './queue-backend.ts';
 import { endsWithin, within } from './within.ts';
 
-type JobQueue = BullQueue<
-  RunProvisioningPayload,
-  void,
-  string,
-  RunProvisioningPayload,
-  void,
-  string,
-  IQueueBackend,
-  unknown
->;
+type Payload = JobPayloads[JobName];
+type JobQueue = BullQueue<Payload, void, string, Payload, void, string, IQueueBackend, unknown>;
 
-const jobName = 'run-provisioning';
 /** More than the second that connecting or answering may take, so that the cause is told and not the deadline. */
 const deadlineMs = 1_500;
+const jobNames = Object.keys(jobs) as JobName[];
+const countedStates = ['waiting', 'active', 'failed'] as const;
+type CountedState = (typeof countedStates)[number];
 
 export type QueueOptions = { backend: QueueBackend; log: Logger };
 
@@ -27,34 +22,22 @@ export type QueueOptions = { backend: QueueBackend; log: Logger };
 export function createQueue({ backend, log }: QueueOptions) {
   const outage = createOutageLog({ what: 'The queue', log });
   const link = linkTo(backend, { role: 'producer', onError: outage.failed });
-  let opening: Promise<JobQueue> | undefined;
+  const opening = new Map<JobName, Promise<JobQueue>>();
 
-  /** BullMQ keeps a failed first connection for ever, so it gets the link only once that has answered. */
-  async function open(): Promise<JobQueue> {
-    await link.check();
-    const options = { connection: link.connection, prefix: keyPrefix, skipMetasUpdate: true };
-    const queue: JobQueue = new BullQueue(jobName, options, link.factory);
-    queue.on('error', outage.failed);
-    try {
-      await queue.waitUntilReady();
-    } catch (error) {
-      await queue.close();
+  function opened(name: JobName): Promise<JobQueue> {
+    const known = opening.get(name);
+    if (known !== undefined) return known;
+    const queue = openQueue({ name, link, onError: outage.failed }).catch((error: unknown) => {
+      opening.delete(name);
       throw error;
-    }
+    });
+    opening.set(name, queue);
     return queue;
   }
 
-  function opened(): Promise<JobQueue> {
-    opening ??= open().catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    });
-    return opening;
-  }
-
-  async function ask<Answer>(question: (queue: JobQueue) => Promise<Answer>): Promise<Answer> {
+  async function ask<Answer>(name: JobName, question: (queue: JobQueue) => Promise<Answer>): Promise<Answer> {
     try {
-      const answer = await within(deadlineMs, opened().then(question));
+      const answer = await within(deadlineMs, opened(name).then(question));
       outage.recovered();
       return answer;
     } catch (error) {
@@ -64,23 +47,26 @@ export function createQueue({ backend, log }: QueueOptions) {
 
   return {
     /**
-     * Tells a worker to look at a run. A ring with the same number as one that BullMQ still keeps does nothing.
+     * Tells a worker to look at a row. A ring with the same number as one that BullMQ still keeps does nothing.
      * @throws errors.queueUnavailable after 1.5 s at the latest. The job may have arrived all the same.
      */
-    async ring(payload: RunProvisioningPayload, ringNumber: number): Promise<void> {
-      const data = jobs[jobName].payload.parse(payload);
-      const options = { jobId: provisioningJobId(data, ringNumber), attempts: 1, stackTraceLimit: 0 };
-      await ask((queue) => queue.add(jobName, data, options));
+    async ring<Name extends JobName>(
+      name: Name,
+      payload: JobPayloads[Name],
+      ringNumber: number,
+    ): Promise<void> {
+      const data = jobs[name].payload.parse(payload);
+      const options = { jobId: jobId(name, data, ringNumber), attempts: 1, stackTraceLimit: 0 };
+      await ask(name, (queue) => queue.add(name, data, options));
     },
 
-    /** @throws errors.queueUnavailable */
-    async counts(): Promise<{ waiting: number; active: number; failed: number }> {
-      const {
-        waiting = 0,
-        active = 0,
-        failed = 0,
-      } = await ask((queue) => queue.getJobCounts('waiting', 'active', 'failed'));
-      return { waiting, active, failed };
+    /** Of all jobs together. @throws errors.queueUnavailable */
+    async counts(): Promise<Record<CountedState, number>> {
+      const each = await Promise.all(
+        jobNames.map((name) => ask(name, (queue) => queue.getJobCounts(...countedStates))),
+      );
+      const sum = (state: CountedState) => each.reduce((total, counts) => total + (counts[state] ?? 0), 0);
+      return { waiting: sum('waiting'), active: sum('active'), failed: sum('failed') };
     },
 
     /** Answers within 1.5 s. */
@@ -89,10 +75,27 @@ export function createQueue({ backend, log }: QueueOptions) {
     },
 
     async close(): Promise<void> {
-      const queue = await opening?.catch(() => undefined);
-      await endsWithin(deadlineMs, Promise.all([queue?.close(), link.close()]));
+      const queues = await Promise.all([...opening.values()].map((queue) => queue.catch(() => undefined)));
+      await endsWithin(deadlineMs, Promise.all([...queues.map((queue) => queue?.close()), link.close()]));
     },
   };
 }
 
 export type Queue = ReturnType<typeof createQueue>;
+
+type Opening = { name: JobName; link: BackendLink; onError: (error: Error) => void };
+
+/** BullMQ keeps a failed first connection for ever, so it gets the link only once that has answered. */
+async function openQueue({ name, link, onError }: Opening): Promise<JobQueue> {
+  await link.check();
+  const options = { connection: link.connection, prefix: keyPrefix, skipMetasUpdate: true };
+  const queue: JobQueue = new BullQueue(name, options, link.factory);
+  queue.on('error', onError);
+  try {
+    await queue.waitUntilReady();
+  } catch (error) {
+    await queue.close();
+    throw error;
+  }
+  return queue;
+}

@@ -3,22 +3,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Job, WaitingError } from 'bullmq';
 import type { Logger } from '../telemetry/logger.ts';
 import type { BackendLink } from './backend-link.ts';
-import { jobs, type RunProvisioningPayload } from './jobs.ts';
+import { type JobName, type JobPayloads, jobs } from './jobs.ts';
 import { createOutageLog } from './outage-log.ts';
 import { PatientWorker } from './patient-worker.ts';
 import { keyPrefix, linkTo, type QueueBackend } from './queue-backend.ts';
 import { endsWithin } from './within.ts';
 
-export type QueueWorkerOptions = {
+export type QueueWorkerOptions<Name extends JobName> = {
+  name: Name;
   backend: QueueBackend;
   /** Jobs at once in this process. */
   concurrency: number;
   /** `signal` is aborted when the job's lock is lost, so that another worker may have the job too, and at close. */
-  handle: (payload: RunProvisioningPayload, context: { jobId: string; signal: AbortSignal }) => Promise<void>;
+  handle: (payload: JobPayloads[Name], context: { jobId: string; signal: AbortSignal }) => Promise<void>;
   log: Logger;
 };
 
-const jobName = 'run-provisioning';
+export type QueueWorker = {
+  /** Takes no more jobs and waits for those that run; what still runs after the grace is told to stop. */
+  close: (graceMs: number) => Promise<void>;
+};
 
 /**
  * A killed worker's job is somebody else's after at most lock + 2 intervals = 12 s; with BullMQ's defaults it
@@ -35,7 +39,8 @@ const retryMs = 500;
 const abortGraceMs = 1_000;
 
 /** The receiving end. It starts by itself once the backend answers, and comes back when the backend does. */
-export function createQueueWorker({ backend, concurrency, handle, log }: QueueWorkerOptions) {
+export function createQueueWorker<Name extends JobName>(options: QueueWorkerOptions<Name>): QueueWorker {
+  const { name, backend, concurrency, handle, log } = options;
   const outage = createOutageLog({ what: 'The queue', log });
   const closing = new AbortController();
   const link = linkTo(backend, { role: 'worker', onError: report });
@@ -53,7 +58,7 @@ export function createQueueWorker({ backend, concurrency, handle, log }: QueueWo
   async function process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
     const jobId = job.id ?? 'unknown';
     try {
-      const payload = jobs[jobName].payload.parse(job.data);
+      const payload = jobs[name].payload.parse(job.data);
       await handle(payload, { jobId, signal: signal ?? closing.signal });
     } catch (error) {
       if (closing.signal.aborted && signal?.aborted) return giveBack(job, token);
@@ -63,7 +68,7 @@ export function createQueueWorker({ backend, concurrency, handle, log }: QueueWo
   }
 
   function build(): PatientWorker {
-    const built = new PatientWorker(jobName, process, workerOptions(link, concurrency), link.factory);
+    const built = new PatientWorker(name, process, workerOptions(link, concurrency), link.factory);
     built.onFetched = outage.recovered;
     built.on('error', report);
     built.on('stalled', (jobId) => log.warn({ job_id: jobId }, 'A job came back from a worker that is gone'));
@@ -100,15 +105,12 @@ export function createQueueWorker({ backend, concurrency, handle, log }: QueueWo
   }
 
   return {
-    /** Takes no more jobs and waits for those that run; what still runs after the grace is told to stop. */
-    close(graceMs: number): Promise<void> {
+    close(graceMs) {
       stopped ??= stop(graceMs);
       return stopped;
     },
   };
 }
-
-export type QueueWorker = ReturnType<typeof createQueueWorker>;
 
 function workerOptions(link: BackendLink, concurrency: number) {
   return {

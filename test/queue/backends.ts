@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import type { RunProvisioningPayload } from '../../src/queue/jobs.ts';
+import type { JobPayloads } from '../../src/queue/jobs.ts';
 import { migrateQueue } from '../../src/queue/migrate-queue.ts';
 import type { QueueBackend } from '../../src/queue/queue-backend.ts';
 import { startTestRedis } from '../support/redis-server.ts';
@@ -22,7 +22,7 @@ export function startBackend(kind: (typeof backendKinds)[number]): Promise<TestB
   return kind === 'redis' ? startRedisBackend() : startPostgresBackend();
 }
 
-export function newPayload(): RunProvisioningPayload {
+export function newPayload(): JobPayloads['run-provisioning'] {
   return { tenant_id: randomUUID(), generation: 3 };
 }
 

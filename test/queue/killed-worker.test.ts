@@ -54,14 +54,20 @@ describe.each(backendKinds)('the job of a worker process on %s', (kind) => {
     const handle = async (_payload: unknown, { jobId }: { jobId: string }) => {
       handled.push(jobId);
     };
-    second = createQueueWorker({ backend: place.backend, concurrency: 1, handle, log: output.log });
+    second = createQueueWorker({
+      name: 'run-provisioning',
+      backend: place.backend,
+      concurrency: 1,
+      handle,
+      log: output.log,
+    });
     return handled;
   }
 
   test('is given to another worker after SIGKILL', async () => {
     const payload = newPayload();
     await startFirstWorker();
-    await queue.ring(payload, 1);
+    await queue.ring('run-provisioning', payload, 1);
     await until(() => said.includes('started'));
     child.kill('SIGKILL');
     const handled = startSecondWorker();
@@ -74,7 +80,7 @@ describe.each(backendKinds)('the job of a worker process on %s', (kind) => {
   test('is given to another worker after SIGSTOP, and told to stop when it goes on', async () => {
     const payload = newPayload();
     await startFirstWorker();
-    await queue.ring(payload, 2);
+    await queue.ring('run-provisioning', payload, 2);
     await until(() => said.includes('started'));
     child.kill('SIGSTOP');
     const handled = startSecondWorker();
@@ -87,7 +93,7 @@ describe.each(backendKinds)('the job of a worker process on %s', (kind) => {
   test('stays its own however long it takes', async () => {
     const payload = newPayload();
     await startFirstWorker();
-    await queue.ring(payload, 3);
+    await queue.ring('run-provisioning', payload, 3);
     await until(() => said.includes('started'));
     const handled = startSecondWorker();
     // More than a lock and two looks for stalled jobs.

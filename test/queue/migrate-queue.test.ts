@@ -53,10 +53,16 @@ test('the runtime role may ring and work though it owns nothing, also after a se
     handled.push(tenant_id);
     if (handled.length === 2) throw new Error('the failing of a job needs rights as well');
   };
-  const worker = createQueueWorker({ backend, concurrency: 1, handle, log: output.log });
-  await queue.ring(newPayload(), 1);
-  await queue.ring(newPayload(), 1);
-  await queue.ring(newPayload(), 1);
+  const worker = createQueueWorker({
+    name: 'run-provisioning',
+    backend,
+    concurrency: 1,
+    handle,
+    log: output.log,
+  });
+  await queue.ring('run-provisioning', newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 3);
   await worker.close(5_000);
   await expect(queue.counts()).resolves.toEqual({ waiting: 0, active: 0, failed: 1 });
@@ -66,7 +72,7 @@ test('the runtime role may ring and work though it owns nothing, also after a se
 
 test('another role may not ring', async () => {
   const queue = createQueue({ backend: backendAs(strangerRole), log: captureLog().log });
-  await expect(queue.ring(newPayload(), 1)).rejects.toMatchObject({
+  await expect(queue.ring('run-provisioning', newPayload(), 1)).rejects.toMatchObject({
     code: 'queue_unavailable',
     cause: { message: expect.stringContaining('permission denied') },
   });

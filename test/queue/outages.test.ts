@@ -48,7 +48,13 @@ function openWorker(backend: QueueBackend) {
   const handle = async ({ tenant_id }: { tenant_id: string }) => {
     handled.push(tenant_id);
   };
-  const worker = createQueueWorker({ backend, concurrency: 2, handle, log: output.log });
+  const worker = createQueueWorker({
+    name: 'run-provisioning',
+    backend,
+    concurrency: 2,
+    handle,
+    log: output.log,
+  });
   cleanups.push(() => worker.close(1_000));
   return { handled, output };
 }
@@ -63,13 +69,13 @@ async function timeOfRefusal(ringing: Promise<void>): Promise<number> {
 test('ringing is refused within 2 s while Redis is down, and works when it is back', async () => {
   const redis = await startRedis();
   const { queue } = openQueue({ kind: 'redis', url: redis.url });
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await redis.kill();
-  expect(await timeOfRefusal(queue.ring(newPayload(), 1))).toBeLessThan(2_000);
+  expect(await timeOfRefusal(queue.ring('run-provisioning', newPayload(), 1))).toBeLessThan(2_000);
   await expect(queue.isReachable()).resolves.toBe(false);
   await redis.restart();
   await until(() => queue.isReachable());
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await expect(queue.counts()).resolves.toMatchObject({ waiting: 1 });
 });
 
@@ -77,28 +83,28 @@ test('a queue made while Redis is down works when Redis comes', async () => {
   const redis = await startRedis();
   await redis.kill();
   const { queue } = openQueue({ kind: 'redis', url: redis.url });
-  expect(await timeOfRefusal(queue.ring(newPayload(), 1))).toBeLessThan(2_000);
+  expect(await timeOfRefusal(queue.ring('run-provisioning', newPayload(), 1))).toBeLessThan(2_000);
   await redis.restart();
   await until(() => queue.isReachable());
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
 });
 
 test('ringing is refused within 2 s while Redis hangs', async () => {
   const redis = await startRedis();
   const { queue } = openQueue({ kind: 'redis', url: redis.url });
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await redis.pause();
-  expect(await timeOfRefusal(queue.ring(newPayload(), 1))).toBeLessThan(2_000);
+  expect(await timeOfRefusal(queue.ring('run-provisioning', newPayload(), 1))).toBeLessThan(2_000);
   await redis.resume();
   await until(() => queue.isReachable());
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
 });
 
 test('ringing is refused when Redis has no memory left', async () => {
   const redis = await startTestRedis({ maxmemory: '1b' });
   cleanups.push(redis.stop);
   const { queue } = openQueue({ kind: 'redis', url: redis.url });
-  await timeOfRefusal(queue.ring(newPayload(), 1));
+  await timeOfRefusal(queue.ring('run-provisioning', newPayload(), 1));
 });
 
 test('a worker outlives a restart of Redis, and says so in one line', async () => {
@@ -106,7 +112,7 @@ test('a worker outlives a restart of Redis, and says so in one line', async () =
   const backend = { kind: 'redis', url: redis.url } as const;
   const { queue } = openQueue(backend);
   const { handled, output } = openWorker(backend);
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 1);
   await redis.kill();
   await until(() => output.complaints().length > 0);
@@ -114,7 +120,7 @@ test('a worker outlives a restart of Redis, and says so in one line', async () =
   await sleep(2_000);
   await redis.restart();
   await until(() => queue.isReachable());
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 2);
   expect(output.complaints()).toEqual([unreachable]);
   expect(output.lines.map(({ msg }) => msg)).toContain('The queue can be reached again');
@@ -134,15 +140,21 @@ test('a job that Redis forgot while it ran ends here, and the next one comes', a
       finish = resolve;
     });
   };
-  const worker = createQueueWorker({ backend, concurrency: 2, handle, log: output.log });
+  const worker = createQueueWorker({
+    name: 'run-provisioning',
+    backend,
+    concurrency: 2,
+    handle,
+    log: output.log,
+  });
   cleanups.push(() => worker.close(1_000));
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => started.length === 1);
   await redis.restart();
   await until(() => queue.isReachable());
   finish();
   await until(() => output.complaints().includes(forgotten));
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => started.length === 2);
   // Whether a connect fails meanwhile depends on how fast Redis starts.
   const others = output.complaints().filter((complaint) => complaint !== unreachable);
@@ -157,7 +169,7 @@ test('a worker started before its Redis takes jobs when Redis comes', async () =
   await until(() => output.complaints().length > 0);
   await redis.restart();
   const { queue } = openQueue(backend);
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 1);
   expect(output.complaints()).toEqual([unreachable]);
 });
@@ -167,7 +179,7 @@ test('a worker closes although its Redis is down', async () => {
   const backend = { kind: 'redis', url: redis.url } as const;
   const { output } = openWorker(backend);
   const { queue } = openQueue(backend);
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await redis.kill();
   await until(() => output.complaints().length > 0);
 });
@@ -176,12 +188,12 @@ test('ringing and a worker outlive an immediate restart of PostgreSQL', async ()
   const { server, backend } = await startPostgres();
   const { queue, output: queueOutput } = openQueue(backend);
   const { handled, output } = openWorker(backend);
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 1);
   await server.restart('immediate');
   await until(() => queue.isReachable());
   const payload = newPayload();
-  await queue.ring(payload, 1);
+  await queue.ring('run-provisioning', payload, 1);
   await until(() => handled.includes(payload.tenant_id));
   expect(output.complaints()).toEqual([unreachable]);
   expect(new Set(queueOutput.complaints())).toEqual(new Set([unreachable]));
@@ -195,10 +207,10 @@ test('a queue and a worker made before the migration work after it', async () =>
   const backend = { kind: 'postgres', login } as const;
   const { queue } = openQueue(backend);
   const { handled, output } = openWorker(backend);
-  expect(await timeOfRefusal(queue.ring(newPayload(), 1))).toBeLessThan(2_000);
+  expect(await timeOfRefusal(queue.ring('run-provisioning', newPayload(), 1))).toBeLessThan(2_000);
   await until(() => output.complaints().length > 0);
   await Promise.all([migrateQueue(login), migrateQueue(login)]);
-  await queue.ring(newPayload(), 1);
+  await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 1);
   expect(output.complaints()).toEqual([unreachable]);
 });

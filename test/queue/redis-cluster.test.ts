@@ -89,8 +89,14 @@ test('several nodes in the URL are a cluster that rings and works', async () => 
   const handle = async ({ tenant_id }: { tenant_id: string }) => {
     handled.push(tenant_id);
   };
-  const worker = createQueueWorker({ backend, concurrency: 2, handle, log: output.log });
-  for (let round = 1; round <= 5; round += 1) await queue.ring(newPayload(), round);
+  const worker = createQueueWorker({
+    name: 'run-provisioning',
+    backend,
+    concurrency: 2,
+    handle,
+    log: output.log,
+  });
+  for (let round = 1; round <= 5; round += 1) await queue.ring('run-provisioning', newPayload(), round);
   await until(() => handled.length === 5);
   await expect(queue.counts()).resolves.toMatchObject({ waiting: 0, failed: 0 });
   await worker.close(5_000);

@@ -19,8 +19,17 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
   const output = captureLog();
   const workers: QueueWorker[] = [];
 
-  function startWorker(handle: QueueWorkerOptions['handle'], concurrency = 4): QueueWorker {
-    const worker = createQueueWorker({ backend: place.backend, concurrency, handle, log: output.log });
+  function startWorker(
+    handle: QueueWorkerOptions<'run-provisioning'>['handle'],
+    concurrency = 4,
+  ): QueueWorker {
+    const worker = createQueueWorker({
+      name: 'run-provisioning',
+      backend: place.backend,
+      concurrency,
+      handle,
+      log: output.log,
+    });
     workers.push(worker);
     return worker;
   }
@@ -48,7 +57,7 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
     startWorker(async (job, { jobId }) => {
       handled.push({ job, jobId });
     });
-    await queue.ring(payload, 7);
+    await queue.ring('run-provisioning', payload, 7);
     await until(() => handled.length === 1);
     const jobId = `${payload.tenant_id}-3-7`;
     expect(handled).toEqual([{ job: payload, jobId }]);
@@ -58,7 +67,7 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
 
   test('refuses a payload with anything else in it', async () => {
     const payload = { ...newPayload(), admin_password: 's3cret' };
-    await expect(queue.ring(payload, 1)).rejects.toThrow(/admin_password/);
+    await expect(queue.ring('run-provisioning', payload, 1)).rejects.toThrow(/admin_password/);
   });
 
   test('runs an id once while it still exists, and the next ring again', async () => {
@@ -67,10 +76,10 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
     startWorker(async (_payload, { jobId }) => {
       ids.push(jobId);
     });
-    await queue.ring(payload, 1);
+    await queue.ring('run-provisioning', payload, 1);
     await until(() => ids.length === 1);
-    await queue.ring(payload, 1);
-    await queue.ring(payload, 2);
+    await queue.ring('run-provisioning', payload, 1);
+    await queue.ring('run-provisioning', payload, 2);
     await until(() => ids.length >= 2);
     expect(ids.map((id) => id.slice(-1))).toEqual(['1', '2']);
   });
@@ -83,8 +92,8 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
       seen.push(tenant_id);
       if (tenant_id === failing.tenant_id) throw new Error('password of acme is hunter2');
     });
-    await queue.ring(failing, 1);
-    await queue.ring(next, 1);
+    await queue.ring('run-provisioning', failing, 1);
+    await queue.ring('run-provisioning', next, 1);
     await until(() => seen.includes(next.tenant_id));
     await until(async () => (await queue.counts()).failed === 1);
     expect(seen.filter((id) => id === failing.tenant_id)).toHaveLength(1);
@@ -107,7 +116,7 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
       running -= 1;
       done += 1;
     }, 2);
-    await Promise.all(Array.from({ length: 6 }, () => queue.ring(newPayload(), 1)));
+    await Promise.all(Array.from({ length: 6 }, () => queue.ring('run-provisioning', newPayload(), 1)));
     await until(() => done === 6);
     expect(most).toBe(2);
   });
@@ -123,10 +132,10 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
       });
       finished.push(jobId);
     });
-    await queue.ring(newPayload(), 1);
+    await queue.ring('run-provisioning', newPayload(), 1);
     await until(() => seen.length === 1);
     const closing = worker.close(30_000);
-    await queue.ring(newPayload(), 1);
+    await queue.ring('run-provisioning', newPayload(), 1);
     await sleep(300);
     expect(finished).toEqual([]);
     finish();
@@ -151,7 +160,7 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
       reasons.push(signal.reason);
       signal.throwIfAborted();
     });
-    await queue.ring(payload, 1);
+    await queue.ring('run-provisioning', payload, 1);
     await until(() => isStarted);
     await worker.close(50);
     expect(reasons).toEqual(['shutting down']);
@@ -169,14 +178,14 @@ describe.each(backendKinds)('a queue on %s', (kind) => {
       isStarted = true;
       await new Promise(() => undefined);
     });
-    await queue.ring(newPayload(), 1);
+    await queue.ring('run-provisioning', newPayload(), 1);
     await until(() => isStarted);
     await worker.close(50);
   });
 
   test('counts, and says that it can be reached', async () => {
     const { waiting } = await queue.counts();
-    await queue.ring(newPayload(), 1);
+    await queue.ring('run-provisioning', newPayload(), 1);
     await expect(queue.counts()).resolves.toMatchObject({ waiting: waiting + 1 });
     await expect(queue.isReachable()).resolves.toBe(true);
   });

@@ -6,6 +6,7 @@ import { captureLog } from './captured-log.ts';
 /** A worker whose jobs never end by themselves. Gets its backend as the first line of standard input. */
 createInterface({ input: process.stdin }).once('line', (line) => {
   void createQueueWorker({
+    name: 'run-provisioning',
     backend: JSON.parse(line) as QueueBackend,
     concurrency: 1,
     handle: async (_payload, { jobId, signal }) => {
