@@ -62,6 +62,7 @@ export interface AuditLog {
 }
 
 export interface DatabaseServers {
+  capacityBytes: number | null;
   capacityDatabases: Generated<number>;
   createdAt: Generated<Timestamp>;
   host: string;
@@ -284,6 +285,7 @@ export interface TenantRegistry {
   plan: string;
   provisioningAt: Timestamp | null;
   purgeAfter: Timestamp | null;
+  reasonBeforeDeletion: string | null;
   region: Generated<string>;
   renamedFrom: string | null;
   schemaFingerprint: Json | null;
@@ -296,6 +298,7 @@ export interface TenantRegistry {
   serverId: string | null;
   slug: string;
   status: TenantStatus;
+  statusBeforeDeletion: TenantStatus | null;
   statusReason: string | null;
   suspendedAt: Timestamp | null;
   tags: Generated<string[]>;
