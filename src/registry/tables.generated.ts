@@ -232,7 +232,9 @@ export interface TemplateCopies {
   dataTables: Generated<string[]>;
   fingerprint: Json | null;
   id: string;
+  lookedAt: Timestamp | null;
   retiredAt: Timestamp | null;
+  seenFingerprint: string | null;
   serverId: string;
   sizeBytes: number | null;
   sourceDatabase: string;
