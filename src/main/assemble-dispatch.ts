@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
-import { startSweeper } from '../provisioning/sweeper.ts';
+import { createForgottenRunsLook } from '../provisioning/forgotten-runs.ts';
 import { createQueue, type Queue } from '../queue/create-queue.ts';
 import { jobs } from '../queue/jobs.ts';
 import { createOutboxRelay } from '../queue/outbox-relay.ts';
 import type { OutboxRow } from '../queue/outbox-sender.ts';
+import { startSweeper } from '../queue/sweeper.ts';
 import { pruneOutbox, withDueOutbox } from '../registry/repositories/outbox.ts';
 import { nextRing, type Ring } from '../registry/repositories/provisioning-runs.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
@@ -71,8 +72,7 @@ export function startRelay({ log, shutdown }: ProcessParts, platform: Platform, 
 /** Rings for runs that everybody has forgotten. */
 export function sweep({ log, shutdown }: ProcessParts, platform: Platform, dispatch: Dispatch): void {
   const sweeper = startSweeper({
-    registry: platform.registry,
-    ring: dispatch.ring,
+    looks: [createForgottenRunsLook({ registry: platform.registry, ring: dispatch.ring })],
     intervalMs: sweepIntervalMs,
     log,
   });

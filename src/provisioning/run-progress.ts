@@ -3,7 +3,7 @@ import type { RegistryDatabase } from '../registry/registry-database.ts';
 import { findRun, listSteps, type ProvisioningRun } from '../registry/repositories/provisioning-runs.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
 import type { RunStatus, StepStatus } from '../registry/tables.generated.ts';
-import { createBell } from './bell.ts';
+import { type Watching, waitForRow, watchRow } from '../registry/watch-row.ts';
 
 /** What anyone who knows the run's id may see. */
 export type RunProgress = {
@@ -18,61 +18,29 @@ export type RunProgress = {
   error?: { code: string; message: string };
 };
 
-/** Messages may be lost: whoever waits looks by itself this often. */
-const lookEveryMs = 1_000;
-
 type Needs = { registry: RegistryDatabase; messages: Pick<Messages, 'on'> };
 
 export function createRunProgress({ registry, messages }: Needs) {
   const readRun = (runId: string) => readProgress(registry, runId);
 
-  /** Whoever waits for an accepted registration has nothing of an error: the registry comes back. */
-  async function readIfPossible(runId: string): Promise<RunProgress | undefined | 'unknown'> {
-    try {
-      return await readRun(runId);
-    } catch {
-      return 'unknown';
-    }
-  }
-
-  /** The state now, then after every change, until the run has ended or the caller goes away. */
-  async function* watchRun(runId: string, signal: AbortSignal): AsyncGenerator<RunProgress> {
-    const bell = createBell();
-    const stopListening = messages.on('run.changed', (message) => {
-      if (message.runId === runId) bell.ring();
-    });
-    try {
-      let shown = '';
-      while (!signal.aborted) {
-        const progress = await readIfPossible(runId);
-        if (progress === undefined) return;
-        if (progress === 'unknown') {
-          await bell.wait(lookEveryMs, signal);
-          continue;
-        }
-        const text = JSON.stringify(progress);
-        if (text !== shown) yield progress;
-        if (hasEnded(progress)) return;
-        shown = text;
-        await bell.wait(lookEveryMs, signal);
-      }
-    } finally {
-      stopListening();
-    }
-  }
+  const watching = (runId: string): Watching<RunProgress> => ({
+    read: () => readRun(runId),
+    hasEnded,
+    listen: (ring) =>
+      messages.on('run.changed', (message) => {
+        if (message.runId === runId) ring();
+      }),
+  });
 
   return {
     readRun,
-    watchRun,
+
+    /** The state now, then after every change, until the run has ended or the caller goes away. */
+    watchRun: (runId: string, signal: AbortSignal) => watchRow(watching(runId), signal),
 
     /** The state when the run has ended, or when `waitMs` are over, whichever comes first. */
-    async waitForRun(runId: string, waitMs: number, signal?: AbortSignal): Promise<RunProgress | undefined> {
-      const timeUp = AbortSignal.timeout(waitMs);
-      const until = signal === undefined ? timeUp : AbortSignal.any([timeUp, signal]);
-      let last: RunProgress | undefined;
-      for await (const progress of watchRun(runId, until)) last = progress;
-      return last;
-    },
+    waitForRun: (runId: string, waitMs: number, signal?: AbortSignal) =>
+      waitForRow(watching(runId), { waitMs, signal }),
   };
 }
 
