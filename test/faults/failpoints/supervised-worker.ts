@@ -22,9 +22,11 @@ export function superviseWorker(environment: Record<string, string>, planted: re
       PLANTED_FAULTS: JSON.stringify(planted),
       FAULT_LOG: logFile,
     });
-    life = worker.exited.then(() => {
+    life = worker.exited.then((code) => {
       outputs.push(worker.output());
       if (isStopped) return;
+      // It ended by itself: nothing would come of starting it again.
+      if (code !== null) throw new Error(`The worker ended with ${code}:\n${worker.output()}`);
       deaths += 1;
       start();
     });
