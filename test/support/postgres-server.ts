@@ -27,7 +27,9 @@ export type TestPostgres = Awaited<ReturnType<typeof startTestPostgres>>;
 export async function startTestPostgres(options: TestPostgresOptions = {}) {
   const account = await chooseServerAccount();
   const copyParent = '/var/lib/tenant-manager';
-  const binaries = await findBinaries({ account, copyParent });
+  // How test/majors runs the core of the suite on other versions of PostgreSQL.
+  const binDir = process.env.TEST_POSTGRES_BIN_DIR;
+  const binaries = await findBinaries({ account, copyParent, binDir });
   const folder = await mkdtemp(join(tmpdir(), 'tenant-manager-postgres-'));
   if (account.identity) await chown(folder, account.identity.uid, account.identity.gid);
   const dataDir = join(folder, 'pgdata');
