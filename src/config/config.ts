@@ -151,6 +151,11 @@ export const settings = {
     { default: '10000' },
   ),
   QUEUE_CONCURRENCY: provisioning(integer(1, 64), 'Provisioning jobs at once, per worker.', { default: '4' }),
+  WARM_POOL_SIZE: provisioning(
+    integer(0, 100),
+    'Finished databases that wait for a tenant, per template and server; a registration takes one instead of waiting for its own. 0 turns it off and drops those that wait.',
+    { default: '3' },
+  ),
   REGISTRATION_MAX_PENDING: provisioning(
     integer(1, 1_000_000),
     'Registrations that may wait for their database; more are refused with 503.',

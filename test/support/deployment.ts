@@ -29,6 +29,7 @@ export async function createDeployment(options: DeploymentOptions) {
     MIGRATE_ON_START: 'true',
     SOURCE_DATABASE_NAME: sourceName,
     TENANT_DB_PREFIX: `t${id}_`,
+    WARM_POOL_SIZE: '0',
     ...options.environment,
   };
   const workers = await Promise.all(

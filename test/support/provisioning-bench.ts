@@ -41,6 +41,7 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
     ...environmentOf(server, registryName),
     SOURCE_DATABASE_NAME: sourceName,
     TENANT_DB_PREFIX: `t${id}_`,
+    WARM_POOL_SIZE: '0',
     ...options.environment,
   };
   const { config } = loadConfig(environment, role);
