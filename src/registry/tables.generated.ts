@@ -324,10 +324,12 @@ export interface TenantUsage {
 
 export interface WarmDatabases {
   applicationRole: string;
+  connectionLimit: Generated<number>;
   createdAt: Generated<Timestamp>;
   databaseName: string;
   id: string;
   migratorRole: string;
+  needsRun: Generated<boolean>;
   schemaFingerprint: Json | null;
   sealedApplicationPassword: string;
   sealedDataKey: string;
