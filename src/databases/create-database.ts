@@ -3,7 +3,8 @@ import { applySettings, type DatabaseSetting } from './database-settings.ts';
 import { type DatabaseState, readDatabase } from './database-state.ts';
 import { quoteIdentifier } from './quote.ts';
 import type { ServerSession } from './server-session.ts';
-import { isAlreadyDone } from './sql-state.ts';
+import { isAlreadyDone, sqlState } from './sql-state.ts';
+import { assertTemplateSealed } from './template-state.ts';
 
 export type Creation = {
   readonly database: string;
@@ -21,6 +22,7 @@ export type CreationOutcome = 'created' | 'closed' | 'sealed';
  * Clones the template into a database that nobody can connect to until `sealDatabase` opens it: every clone
  * begins with CONNECT for PUBLIC, whatever its template allows. Takes over what a crash left. The caller holds
  * the lock named after the database on this same session, so that whoever undoes this waits for the server.
+ * Throws template_lost when the template is gone, or is not as it was sealed.
  */
 export async function createClosedDatabase(
   session: ServerSession,
@@ -35,10 +37,13 @@ async function cloneTemplate(session: ServerSession, creation: Creation): Promis
   const found = await readDatabase(session, creation.database);
   if (found !== undefined && !found.isInvalid) return resume(found);
   if (found?.isInvalid) await session.run(`DROP DATABASE ${quoteIdentifier(creation.database)}`);
+  await assertTemplateSealed(session, creation.template);
   try {
     await session.run(cloneStatement(session, creation));
     return 'created';
   } catch (error) {
+    // Dropped since it was looked at; the state says the same in both cases.
+    if (sqlState(error) === '3D000') await assertTemplateSealed(session, creation.template);
     if (!isAlreadyDone(error)) throw error;
     const made = await readDatabase(session, creation.database);
     if (made === undefined) throw error;

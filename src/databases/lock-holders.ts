@@ -3,17 +3,29 @@ import { advisoryKey, type ServerSession } from './server-session.ts';
 /**
  * Ends every other session that holds the platform's lock named `key`. For the one who has become the owner
  * of the locked thing in the registry, when the former owner hangs and would hold the lock for ever.
+ * @param backend end this one only, if it is the one that holds the lock
  * @returns how many were ended.
  */
-export async function endLockHolders(session: ServerSession, key: string): Promise<number> {
+export async function endLockHolders(
+  session: ServerSession,
+  key: string,
+  backend: number | null = null,
+): Promise<number> {
   const ended = await session.rows(
     `SELECT pg_terminate_backend(pid)
        FROM pg_locks
       WHERE locktype = 'advisory' AND granted AND objsubid = 1
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND ((classid::bigint << 32) | objid::bigint) = $1::bigint
-        AND pid <> pg_backend_pid()`,
-    [advisoryKey(key)],
+        AND pid <> pg_backend_pid() AND pid = coalesce($2::int, pid)`,
+    [advisoryKey(key), backend],
   );
   return ended.length;
+}
+
+/** The process of the server that works for this session. */
+export async function readBackend(session: ServerSession): Promise<number> {
+  const [row] = await session.rows<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  if (row === undefined) throw new Error('The server gave no row for a query without FROM.');
+  return row.pid;
 }

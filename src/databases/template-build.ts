@@ -39,11 +39,11 @@ export async function buildTemplate(build: TemplateBuild): Promise<BuiltTemplate
 }
 
 async function fillAndSeal(build: TemplateBuild): Promise<BuiltTemplate> {
-  const { session, names, neutral, source } = build;
+  const { session, names, neutral, source, around } = build;
   const filling =
     source.kind === 'sql' ? await fillFromSql(build, source.path) : await fillFromDatabase(build, source);
   const { fingerprint, tables } = await inspectTemplate(build, filling.builder);
-  await sealTemplate(session, names, neutral);
+  await around('build-template: seal', () => sealTemplate(session, names, neutral));
   const { sourceFingerprint, notCarried, settings } = filling;
   return {
     fingerprint,

@@ -9,6 +9,9 @@ export type BuildLog = {
   readonly warn: (fields: object, message: string) => void;
 };
 
+/** Runs one effect that has a name; tests hand in one that kills, fails or hangs around it. */
+export type AroundEffect = <Result>(point: string, effect: () => Promise<Result>) => Promise<Result>;
+
 /** What every part of a build needs, wherever the schema comes from. */
 export type BuildContext = {
   readonly server: DatabaseServer;
@@ -19,6 +22,7 @@ export type BuildContext = {
   /** Tables whose rows tenants get, as `schema.table`. */
   readonly dataTables: readonly string[];
   readonly signal: AbortSignal;
+  readonly around: AroundEffect;
   readonly log: BuildLog;
 };
 

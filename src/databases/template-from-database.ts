@@ -1,5 +1,5 @@
 import type { PgTools } from './pg-tools-contract.ts';
-import { inPrivateFolder } from './pg-tools-folder.ts';
+import { clearLeftFolders, inPrivateFolder } from './pg-tools-folder.ts';
 import { dumpSource, type SourceDump } from './source-dump.ts';
 import { asPlatform, withConnection } from './template-connection.ts';
 import type { BuildContext, Filling } from './template-contract.ts';
@@ -12,10 +12,13 @@ export async function fillFromDatabase(
   build: BuildContext,
   { name, tools }: { name: string; tools: PgTools },
 ): Promise<Filling> {
+  await clearLeftFolders();
   return inPrivateFolder(async (folder) => {
-    const { server, dataTables, signal } = build;
-    const dump = await dumpSource({ server, name, dataTables, tools, folder, signal });
-    return fill(build, dump, tools);
+    const { server, dataTables, signal, around } = build;
+    const dump = await around('build-template: dump', () =>
+      dumpSource({ server, name, dataTables, tools, folder, signal }),
+    );
+    return around('build-template: restore', () => fill(build, dump, tools));
   });
 }
 

@@ -122,6 +122,11 @@ export const systemErrors = {
     (why: string) => `The dump of the source could not be restored into the template: ${why}`,
     { retry: 'later' },
   ),
+  templateLost: defineError(
+    ['template_lost', 503, 'Template lost'],
+    (database: string, why: string) =>
+      `The template "${database}" cannot be cloned: ${why}. A new one is built from the source by itself.`,
+  ),
   verificationFailed: defineError(
     ['verification_failed', 500, 'Verification failed'],
     (why: string) => `The tenant's database is not as it must be: ${why}`,
@@ -135,6 +140,27 @@ export const systemErrors = {
   deadlineExceeded: defineError(
     ['deadline_exceeded', 503, 'Deadline exceeded'],
     (what: string, limitMs: number) => `${what} took longer than ${limitMs} ms.`,
+  ),
+  runCancelled: defineError(['cancelled', 409, 'Cancelled'], () => 'An operator has cancelled this.'),
+  capacityExhausted: defineError(
+    ['capacity_exhausted', 507, 'Capacity exhausted'],
+    (what: string) => `There is no room for another database: ${what}. It goes on by itself once there is.`,
+    { retry: 'later' },
+  ),
+  seedFailed: defineError(
+    ['seed_failed', 500, 'Seed failed'],
+    (where: string, why: string) =>
+      `TENANT_SEED_SQL failed at ${where}: ${why}. Mend the file, restart the workers, and retry the tenant.`,
+  ),
+  seedUncertain: defineError(
+    ['seed_uncertain', 503, 'Seed uncertain'],
+    (why: string) =>
+      `Whether TENANT_SEED_SQL was committed cannot be told (${why}), so that the database was thrown away. It is made anew by itself.`,
+  ),
+  taskAbandoned: defineError(
+    ['task_abandoned', 500, 'Task abandoned'],
+    (attempts: number) =>
+      `${attempts} workers ended while they were at it, and none said why. Look into their logs around that time for what ended them (memory, most often), then retry the job.`,
   ),
   fenced: defineError(['fenced', 409, 'Fenced off'], () => 'Another process has taken this run over.'),
   configurationInvalid: defineError(

@@ -12,9 +12,11 @@ import type { RunContext } from '../provisioning/run-context.ts';
 import { createRunner } from '../provisioning/run-provisioning.ts';
 import { createServerDirectory } from '../provisioning/server-directory.ts';
 import { createSourceWatch } from '../provisioning/source-watch.ts';
+import { createTemplateRefresh } from '../provisioning/template-refresh.ts';
 import { createTemplates, type TemplateLibrary } from '../provisioning/templates.ts';
 import { createQueueWorker } from '../queue/create-worker.ts';
-import { findTemplate } from '../registry/repositories/templates.ts';
+import { loseCopy } from '../registry/repositories/template-copies.ts';
+import { findTemplate, findTemplateById } from '../registry/repositories/templates.ts';
 import { createWorkerSealer, type WorkerOpener } from '../registry/worker-seal.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
 
@@ -41,13 +43,22 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     style: config.TENANT_DB_NAMES,
   });
   const servers = createServerDirectory({ registry, environmentServer: environmentServer(config), worker });
-  const templates = createTemplates({ registry, naming, applicationName, log, ...templateOptions(needs) });
+  const templates = createTemplates({
+    registry,
+    naming,
+    applicationName,
+    around,
+    log,
+    ...templateOptions(needs),
+  });
+  const templateRefresh = createTemplateRefresh({ registry, servers, templates });
   const sealer = createWorkerSealer(worker.publicKey);
   const making = createDatabaseMaking({
     neutral: naming.neutral,
     connectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
     takeFingerprint: (client, dataTables) =>
       fingerprintDatabase(client, { neutral: naming.neutral, dataTables }),
+    loseCopy: (copyId) => loseCopy(registry, copyId),
   });
   const steps = provisionTenant({
     naming,
@@ -72,7 +83,8 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
   return {
     runProvisioning,
     servers,
-    sourceWatch: createSourceWatch({ registry, servers, templates, template, log }),
+    templateRefresh,
+    sourceWatch: createSourceWatch({ registry, servers, ...templateRefresh, template, log }),
   };
 }
 
@@ -107,7 +119,13 @@ export function watchSource({ config, shutdown, workbench: { sourceWatch } }: Wo
 }
 
 async function ensureCopy(templates: TemplateLibrary, context: RunContext) {
-  const template = await findTemplate(context.needs.registry, templateKey);
+  const { registry } = context.needs;
+  const { templateId } = context.tenant;
+  // Null for who came before the first worker had made the default template known.
+  const template =
+    templateId === null
+      ? await findTemplate(registry, templateKey)
+      : await findTemplateById(registry, templateId);
   if (template === undefined) throw errors.notFound('template');
   return templates.ensureCopy({ template, server: await context.server(), signal: context.signal });
 }
@@ -125,10 +143,12 @@ function environmentServer(config: Config) {
 /** The sample needs no pg_dump: where none is found, its script is run instead. */
 function templateOptions({ config, embedded }: WorkbenchNeeds) {
   return {
-    sourceDatabase: config.SOURCE_DATABASE_NAME,
     pgDump: config.PG_DUMP,
     serverBinDir: embedded?.binDir,
     docker: config.USE_DOCKER_FOR_SCHEMA_COPY ? { container: config.DOCKER_POSTGRES_CONTAINER } : undefined,
-    sampleScript: embedded?.samplePath,
+    sample:
+      embedded === undefined
+        ? undefined
+        : { script: embedded.samplePath, sourceDatabase: config.SOURCE_DATABASE_NAME },
   };
 }

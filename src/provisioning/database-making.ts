@@ -13,6 +13,7 @@ import { sealDatabase } from '../databases/seal-database.ts';
 import type { ServerSession } from '../databases/server-session.ts';
 import { createTenantRoles, repairRolePassword } from '../databases/tenant-roles.ts';
 import { type VerificationOutcome, verifyTenantDatabase } from '../databases/verify-database.ts';
+import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
 import type { TemplateCopy } from '../registry/repositories/templates.ts';
 import type { Passwords } from './credentials.ts';
@@ -24,13 +25,15 @@ export type DatabaseInMaking = {
   address: ServerAddress;
   names: TenantDatabaseNames;
   passwords: Passwords;
-  copy: Pick<TemplateCopy, 'databaseName' | 'fingerprint' | 'dataTables' | 'databaseSettings'>;
+  copy: Pick<TemplateCopy, 'id' | 'databaseName' | 'fingerprint' | 'dataTables' | 'databaseSettings'>;
 };
 
 export type DatabaseMakingNeeds = {
   neutral: NeutralRoles;
   connectionsPerTenant: number;
   takeFingerprint: (client: pg.Client, dataTables: string[]) => Promise<Fingerprint>;
+  /** Told of a copy that cannot be cloned any more, so that nobody else tries. */
+  loseCopy: (copyId: string) => Promise<void>;
 };
 
 /** The four parts of making a database, in this order. Each may be repeated, also after a crash within it. */
@@ -51,13 +54,18 @@ export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
       });
     },
 
-    /** Clones the template into a database that nobody can enter yet. */
+    /** Clones the template into a database that nobody can enter yet. @throws template_lost */
     async cloneTemplate({ session, names, copy }: DatabaseInMaking): Promise<void> {
-      await createClosedDatabase(session, {
-        database: names.database,
-        template: copy.databaseName,
-        settings: settingsOf(copy),
-      });
+      try {
+        await createClosedDatabase(session, {
+          database: names.database,
+          template: copy.databaseName,
+          settings: settingsOf(copy),
+        });
+      } catch (error) {
+        if (isTemplateLost(error)) await needs.loseCopy(copy.id);
+        throw error;
+      }
     },
 
     /** Lets the two roles in and nobody else. */
@@ -84,6 +92,11 @@ export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
 }
 
 export type DatabaseMaking = ReturnType<typeof createDatabaseMaking>;
+
+/** What is to be cloned is gone: another copy has to be had first. */
+export function isTemplateLost(error: unknown): boolean {
+  return error instanceof AppError && error.code === errors.templateLost.definition.code;
+}
 
 function settingsOf({ databaseSettings }: DatabaseInMaking['copy']): DatabaseSetting[] {
   return databaseSettings as DatabaseSetting[];

@@ -1,66 +1,75 @@
 import { AppError } from '../errors/app-error.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
-import { noteTemplateTrouble, type Template, upsertTemplate } from '../registry/repositories/templates.ts';
+import {
+  listTemplates,
+  type Template,
+  type TemplateSource,
+  upsertTemplate,
+} from '../registry/repositories/templates.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ServerDirectory } from './server-directory.ts';
-import type { TemplateLibrary } from './templates.ts';
+import type { TemplateRefresh } from './template-refresh.ts';
 
 export type SourceWatchNeeds = {
   registry: RegistryDatabase;
-  servers: ServerDirectory;
-  templates: TemplateLibrary;
-  template: { key: string; sourceDatabase: string; dataTables: readonly string[] };
+  servers: Pick<ServerDirectory, 'announceEnvironmentServer'>;
+  refreshTemplate: TemplateRefresh['refreshTemplate'];
+  /** The one that this process's environment describes. */
+  template: TemplateSource;
   log: Logger;
 };
 
-type Trouble = { code: string; detail: string };
-
 /**
- * Looks at the source now and then, and builds a new template version when it changed; the first look builds
- * the first version, so that the first sign-up need not wait for it.
+ * Looks at the sources of all templates now and then, and builds a new version of each that changed; the first
+ * look builds the first versions, so that the first sign-up need not wait for it. Trouble with one template
+ * keeps none of the others waiting.
  */
-export function createSourceWatch({ registry, servers, templates, template, log }: SourceWatchNeeds) {
+export function createSourceWatch({ registry, servers, refreshTemplate, template, log }: SourceWatchNeeds) {
   const stopping = new AbortController();
+  const troubles = new Map<string, string>();
   let underway: Promise<void> = Promise.resolve();
-  let lastTrouble = '';
-
-  async function announce() {
-    const templateRow = await upsertTemplate(registry, template);
-    const { id: serverId } = await servers.announceEnvironmentServer();
-    return { templateRow, serverId };
-  }
 
   async function look(): Promise<void> {
     try {
-      const { templateRow, serverId } = await announce();
-      const trouble = await refresh(templateRow, serverId);
-      await noteTemplateTrouble(registry, templateRow.id, trouble);
-      // Said once; a source that stays missing would fill the log.
-      if (trouble !== null && trouble.detail !== lastTrouble)
-        log.error({ code: trouble.code }, trouble.detail);
-      if (trouble === null && lastTrouble !== '') log.info('The template is up to date again');
-      lastTrouble = trouble?.detail ?? '';
+      for (const each of await listTemplates(registry)) {
+        stopping.signal.throwIfAborted();
+        await lookAt(each);
+      }
     } catch (error) {
       if (!stopping.signal.aborted)
-        log.warn({ err: error }, 'Looking at the source failed; it is tried again');
+        log.warn({ err: error }, 'Looking at the sources failed; it is tried again');
     }
   }
 
-  /** @returns what is in the way, or null. */
-  async function refresh(templateRow: Template, serverId: string): Promise<Trouble | null> {
+  async function lookAt(each: Template): Promise<void> {
     try {
-      const server = await servers.get(serverId);
-      await templates.refresh({ template: templateRow, server, signal: stopping.signal });
-      return null;
+      await refreshTemplate(each, stopping.signal);
+      if (troubles.delete(each.id)) log.info({ template: each.key }, 'The template is up to date again');
     } catch (error) {
-      if (stopping.signal.aborted || !(error instanceof AppError)) throw error;
-      return { code: error.code, detail: error.message };
+      if (stopping.signal.aborted) throw error;
+      complain(each, error);
     }
+  }
+
+  /** Said once; a source that stays missing would fill the log. */
+  function complain({ id, key }: Template, error: unknown): void {
+    if (!(error instanceof AppError)) {
+      log.warn({ err: error, template: key }, 'Looking at the source failed; it is tried again');
+      return;
+    }
+    if (troubles.get(id) !== error.message) log.error({ code: error.code, template: key }, error.message);
+    troubles.set(id, error.message);
   }
 
   return {
-    /** Writes server and template of this process's environment into the registry; jobs need both rows. */
-    announce,
+    /**
+     * Writes server and template of this process's environment into the registry; jobs need both rows. Done at
+     * the start only: of processes with different sources the last one started is right.
+     */
+    async announce(): Promise<void> {
+      await upsertTemplate(registry, template);
+      await servers.announceEnvironmentServer();
+    },
 
     /** One look at a time. */
     look(): Promise<void> {

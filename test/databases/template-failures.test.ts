@@ -36,7 +36,7 @@ const build = (name: string, using: PgTools, more: { signal?: AbortSignal; dataT
 
 /** The folders in which archives and passwords lie, of this process or any other. */
 const privateFolders = async () =>
-  (await readdir(tmpdir())).filter((name) => /^tenant-manager-\w{6}$/.test(name));
+  (await readdir(tmpdir())).filter((name) => /^tenant-manager-[0-9a-f]{8}-/.test(name));
 
 describe.skipIf(tools === null)('a template that cannot be built', () => {
   const real = () => {

@@ -6,6 +6,7 @@ import { ensureNeutralRoles } from '../../src/databases/neutral-roles.ts';
 import { openServerSession, type ServerSession } from '../../src/databases/server-session.ts';
 import { buildTemplate } from '../../src/databases/template-build.ts';
 import { discardTemplate } from '../../src/databases/template-database.ts';
+import { plainly } from '../../src/provisioning/failpoints.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { findTestTools, openTemplatePlace, type TemplatePlace } from './template-place.ts';
 
@@ -56,6 +57,7 @@ describe.skipIf(tools === null)('where the platform’s login is no superuser', 
     const signal = AbortSignal.timeout(30_000);
     const from = { kind: 'database' as const, name: source, tools };
     const built = await buildTemplate({
+      around: plainly,
       server,
       session,
       source: from,

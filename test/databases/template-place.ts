@@ -16,6 +16,7 @@ import { buildTemplate, type TemplateSource } from '../../src/databases/template
 import type { BuiltTemplate } from '../../src/databases/template-contract.ts';
 import { discardTemplate } from '../../src/databases/template-database.ts';
 import { createTenantRoles } from '../../src/databases/tenant-roles.ts';
+import { plainly } from '../../src/provisioning/failpoints.ts';
 import { sharedPostgres } from '../support/shared-postgres.ts';
 import { newTenant, type Tenant } from './tenant-server.ts';
 
@@ -83,7 +84,8 @@ export async function openTemplatePlace() {
     { names = newTemplateNames(), dataTables = [], signal = AbortSignal.timeout(50_000) }: Options = {},
   ): Promise<BuiltTemplate & { names: typeof names }> {
     const log = { info: () => undefined, warn: () => undefined };
-    const built = await buildTemplate({ server, session, source, names, neutral, dataTables, signal, log });
+    const build = { server, session, source, names, neutral, dataTables, signal, around: plainly, log };
+    const built = await buildTemplate(build);
     return { ...built, names };
   }
 

@@ -12,7 +12,14 @@ export const activateTenant: Step = {
   async run(context) {
     const { run } = context;
     await context.save(
-      { status: 'active', activatedAt: new Date(), failedAt: null, statusReason: null },
+      {
+        status: 'active',
+        activatedAt: new Date(),
+        failedAt: null,
+        statusReason: null,
+        // Its template may go now.
+        templateCopyId: null,
+      },
       async (trx, tenant) => {
         if (!(await finishRun(trx, run, { status: 'completed' }))) throw errors.fenced();
         await insertOutbox(trx, { topic: 'event.tenant.activated', payload: { tenant_id: tenant.id } });

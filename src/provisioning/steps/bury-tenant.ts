@@ -17,6 +17,7 @@ export const buryTenant: Step = {
       sealedDataKey: null,
       sealedApplicationPassword: null,
       sealedMigratorPassword: null,
+      templateCopyId: null,
     };
     await context.save({ ...nothingLeft, status: 'deleted', deletedAt: new Date() }, async (trx, tenant) => {
       if (!(await finishRun(trx, context.run, { status: 'completed' }))) throw errors.fenced();

@@ -1,3 +1,4 @@
+import { isTemplateLost } from '../database-making.ts';
 import type { Step } from '../step.ts';
 import { type MakingNeeds, tenantInMaking } from '../tenant-in-making.ts';
 
@@ -7,7 +8,13 @@ export function createDatabase(needs: MakingNeeds): Step {
     name: 'create-database',
 
     async run(context) {
-      await needs.making.cloneTemplate(await tenantInMaking(needs, context));
+      try {
+        await needs.making.cloneTemplate(await tenantInMaking(needs, context));
+      } catch (error) {
+        // Nothing was made of it: the next attempt pins the copy that is built in its place.
+        if (isTemplateLost(error)) await context.save({ templateCopyId: null, templateVersionId: null });
+        throw error;
+      }
     },
   };
 }

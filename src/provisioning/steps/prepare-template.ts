@@ -1,4 +1,8 @@
+import { sqlState } from '../../databases/sql-state.ts';
+import { errors } from '../../errors/catalogue.ts';
+import { holdCopy } from '../../registry/repositories/template-copies.ts';
 import type { TemplateCopy } from '../../registry/repositories/templates.ts';
+import { isTemplateLost } from '../database-making.ts';
 import type { RunContext } from '../run-context.ts';
 import type { Step } from '../step.ts';
 
@@ -12,12 +16,26 @@ export function prepareTemplate(ensureCopy: (context: RunContext) => Promise<Tem
 
     async run(context) {
       if (context.tenant.templateCopyId !== null) return;
-      const copy = await ensureCopy(context);
-      await context.save({ templateCopyId: copy.id, templateVersionId: copy.templateVersionId });
+      while (!(await pin(context, await ensureCopy(context)))) context.signal.throwIfAborted();
     },
 
     async undo(context) {
       await context.save({ templateCopyId: null, templateVersionId: null });
     },
   };
+}
+
+/** @returns false when the copy went since it was found; there is a newer one, or none. */
+async function pin(context: RunContext, copy: TemplateCopy): Promise<boolean> {
+  const { id: templateCopyId, templateVersionId, templateId } = copy;
+  try {
+    await context.save({ templateCopyId, templateVersionId, templateId }, async (trx) => {
+      if (!(await holdCopy(trx, copy.id))) throw errors.templateLost(copy.databaseName, 'it was replaced');
+    });
+    return true;
+  } catch (error) {
+    const isGone = sqlState(error) === '23503';
+    if (isGone || isTemplateLost(error)) return false;
+    throw error;
+  }
 }

@@ -20,6 +20,32 @@ export async function upsertTemplate(executor: RegistryExecutor, source: Templat
     .executeTakeFirstOrThrow();
 }
 
+/** @returns undefined when there is one of that key. */
+export async function insertTemplate(
+  executor: RegistryExecutor,
+  source: TemplateSource,
+): Promise<Template | undefined> {
+  const { key, sourceDatabase, dataTables } = source;
+  return executor
+    .insertInto('templates')
+    .values({ id: uuidv7(), key, sourceDatabase, dataTables: [...dataTables] })
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** In the order in which they were made known. */
+export async function listTemplates(executor: RegistryExecutor): Promise<Template[]> {
+  return executor.selectFrom('templates').selectAll().orderBy('createdAt').orderBy('id').execute();
+}
+
+export async function findTemplateById(
+  executor: RegistryExecutor,
+  id: string,
+): Promise<Template | undefined> {
+  return executor.selectFrom('templates').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
 export async function findTemplate(executor: RegistryExecutor, key: string): Promise<Template | undefined> {
   return executor.selectFrom('templates').selectAll().where('key', '=', key).executeTakeFirst();
 }
@@ -51,6 +77,7 @@ export async function listTemplateTroubles(
 
 export type CopyPlace = { templateId: string; serverId: string };
 export type CopyWish = CopyPlace & { sourceDatabase: string };
+export type NewestCopy = NonNullable<Awaited<ReturnType<typeof newestCopy>>>;
 
 /** The newest finished copy of that source, with the fingerprint that the source had. */
 export async function newestCopy(executor: RegistryExecutor, place: CopyWish) {
@@ -72,29 +99,11 @@ export async function findCopy(executor: RegistryExecutor, id: string): Promise<
   return executor.selectFrom('templateCopies').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-/** Copies whose build never ended: the builder died, or is at it under the template's lock. */
-export async function listUnfinishedCopies(
-  executor: RegistryExecutor,
-  place: CopyPlace,
-): Promise<TemplateCopy[]> {
-  return executor
-    .selectFrom('templateCopies')
-    .selectAll()
-    .where('templateId', '=', place.templateId)
-    .where('serverId', '=', place.serverId)
-    .where('status', '=', 'building')
-    .execute();
-}
-
 export async function insertCopy(
   executor: RegistryExecutor,
   copy: Insertable<TemplateCopies>,
 ): Promise<TemplateCopy> {
   return executor.insertInto('templateCopies').values(copy).returningAll().executeTakeFirstOrThrow();
-}
-
-export async function deleteCopy(executor: RegistryExecutor, id: string): Promise<void> {
-  await executor.deleteFrom('templateCopies').where('id', '=', id).execute();
 }
 
 export type BuiltCopy = {
@@ -108,8 +117,14 @@ export type BuiltCopy = {
   sizeBytes: number;
 };
 
-/** Marks a copy as ready, under a version that is new when its source was never seen like this. */
-export async function finishCopy(executor: RegistryExecutor, built: BuiltCopy): Promise<TemplateCopy> {
+/**
+ * Marks a copy as ready, under a version that is new when its source was never seen like this.
+ * @returns undefined when the copy is no longer this builder's.
+ */
+export async function finishCopy(
+  executor: RegistryExecutor,
+  built: BuiltCopy,
+): Promise<TemplateCopy | undefined> {
   const { id: versionId } = await executor
     .insertInto('templateVersions')
     .values({
@@ -134,8 +149,11 @@ export async function finishCopy(executor: RegistryExecutor, built: BuiltCopy): 
       databaseSettings: JSON.stringify(built.settings),
       sizeBytes: built.sizeBytes,
       builtAt: sql<Date>`now()`,
+      lookedAt: sql<Date>`now()`,
+      seenFingerprint: built.sourceFingerprint,
     })
     .where('id', '=', built.id)
+    .where('status', '=', 'building')
     .returningAll()
-    .executeTakeFirstOrThrow();
+    .executeTakeFirst();
 }

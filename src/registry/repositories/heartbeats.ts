@@ -1,0 +1,45 @@
+import { sql } from 'kysely';
+import type { RegistryExecutor } from '../registry-database.ts';
+
+export type Heart = { name: string; holder: string };
+
+/** From now on `holder` is the one who is alive under that name. */
+export async function startBeating(executor: RegistryExecutor, { name, holder }: Heart): Promise<void> {
+  const beatAt = sql<Date>`now()`;
+  await executor
+    .insertInto('heartbeats')
+    .values({ name, holder, beatAt })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ holder, beatAt }))
+    .execute();
+}
+
+/** @returns whether the name is still this holder's. */
+export async function beatOn(executor: RegistryExecutor, { name, holder }: Heart): Promise<boolean> {
+  const beaten = await executor
+    .updateTable('heartbeats')
+    .set({ beatAt: sql<Date>`now()` })
+    .where('name', '=', name)
+    .where('holder', '=', holder)
+    .returning('name')
+    .executeTakeFirst();
+  return beaten !== undefined;
+}
+
+export async function stopBeating(executor: RegistryExecutor, { name, holder }: Heart): Promise<void> {
+  await executor.deleteFrom('heartbeats').where('name', '=', name).where('holder', '=', holder).execute();
+}
+
+/** The holder that was silent for longer than that; undefined when there is none, or it is alive. */
+export async function findSilentHolder(
+  executor: RegistryExecutor,
+  name: string,
+  silentMs: number,
+): Promise<string | undefined> {
+  const row = await executor
+    .selectFrom('heartbeats')
+    .select('holder')
+    .where('name', '=', name)
+    .where(sql<boolean>`beat_at < now() - make_interval(secs => ${silentMs / 1_000})`)
+    .executeTakeFirst();
+  return row?.holder;
+}
