@@ -96,7 +96,12 @@ export const requestErrors = {
   ),
   stateConflict: defineError(
     ['state_conflict', 409, 'State conflict'],
-    (status: string, action: string) => `A tenant that is ${status} cannot be ${action}.`,
+    (status: string, action: string, instead?: string) =>
+      `A tenant that is ${status} cannot be ${action}${instead === undefined ? '' : `: ${instead}`}.`,
+  ),
+  jobStateConflict: defineError(
+    ['job_state_conflict', 409, 'State conflict'],
+    (status: string, action: string) => `A job that is ${status} cannot be ${action}.`,
   ),
   confirmationRequired: defineError(
     ['confirmation_required', 400, 'Confirmation required'],

@@ -3,10 +3,12 @@ import { purgeDueTenants } from '../provisioning/purge-due.ts';
 import { createTenantLifecycle } from '../provisioning/tenant-lifecycle.ts';
 import { deleteExpiredIdempotencyKeys } from '../registry/repositories/idempotency-keys.ts';
 import { deleteFinishedSessions } from '../registry/repositories/sessions.ts';
+import { pruneTasks } from '../registry/repositories/tasks.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 
 const everyMinute = '* * * * *';
 const portion = 1_000;
+const keepTasksMs = 30 * 86_400_000;
 
 type Household = { platform: Platform; kick: () => void };
 
@@ -18,6 +20,7 @@ export function keepHouse({ log, shutdown }: ProcessParts, { platform, kick }: H
     () => purgeDueTenants(registry, lifecycle),
     () => deleteExpiredIdempotencyKeys(registry),
     () => deleteFinishedSessions(registry, portion),
+    () => pruneTasks(registry, { olderThanMs: keepTasksMs, limit: portion }),
   ];
   const schedule = new Cron(everyMinute, { protect: true }, async () => {
     for (const chore of chores) {

@@ -2,9 +2,17 @@ import type { ProcessRole } from '../config/resolve-settings.ts';
 import { worksOnDatabases } from '../config/resolve-settings.ts';
 import { errors } from '../errors/catalogue.ts';
 import type { Around } from '../provisioning/failpoints.ts';
-import { type Dispatch, dispatchHere, dispatchToQueue, startRelay, sweep } from './assemble-dispatch.ts';
+import {
+  type Dispatch,
+  dispatchHere,
+  dispatchToQueue,
+  startRelay,
+  sweep,
+  type Work,
+} from './assemble-dispatch.ts';
 import { keepHouse } from './assemble-housekeeping.ts';
 import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
+import { assembleTaskRunner, startTaskWorker } from './assemble-tasks.ts';
 import {
   assembleWorkbench,
   type Embedded,
@@ -44,22 +52,31 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
     workbench = assembleWorkbench({ ...plan, platform, installationId, worker });
     await workbench.sourceWatch.announce();
   }
+  const work = workbench && {
+    runProvisioning: workbench.runProvisioning,
+    runTask: assembleTaskRunner(plan, platform),
+  };
   const dispatch =
-    workbench !== undefined && !config.ENABLE_ASYNC_PROVISIONING
-      ? dispatchHere(plan, workbench)
+    work !== undefined && !config.ENABLE_ASYNC_PROVISIONING
+      ? dispatchHere(plan, work)
       : dispatchToQueue(plan, platform);
   const relay = startRelay(plan, platform, dispatch);
   if (workbench !== undefined) keepHouse(plan, { platform, kick: relay.kick });
   const firstLook =
-    workbench === undefined ? Promise.resolve() : startWork(plan, { platform, workbench, dispatch });
+    workbench === undefined || work === undefined
+      ? Promise.resolve()
+      : startWork(plan, { platform, workbench, dispatch, work });
   return { platform, workbench, dispatch, firstLook, kick: relay.kick };
 }
 
-type Work = Pick<Assembly, 'platform' | 'dispatch'> & { workbench: Workbench };
+type WorkPlan = Pick<Assembly, 'platform' | 'dispatch'> & { workbench: Workbench; work: Work };
 
-function startWork(plan: ProcessPlan, { platform, workbench, dispatch }: Work): Promise<void> {
+function startWork(plan: ProcessPlan, { platform, workbench, dispatch, work }: WorkPlan): Promise<void> {
   const parts = { ...plan, platform, workbench };
   sweep(plan, platform, dispatch);
-  if (dispatch.queue !== undefined) startQueueWorker(parts);
+  if (dispatch.queue !== undefined) {
+    startQueueWorker(parts);
+    startTaskWorker(plan, { platform, runTask: work.runTask });
+  }
   return watchSource(parts);
 }

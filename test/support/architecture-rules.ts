@@ -18,6 +18,7 @@ const floorOfRoom: Record<string, (typeof floors)[number]> = {
   quotas: 'features',
   'data-api': 'features',
   reconcile: 'features',
+  tasks: 'features',
   registry: 'tools',
   databases: 'tools',
   queue: 'tools',

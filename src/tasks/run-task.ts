@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { AppError } from '../errors/app-error.ts';
+import { errors } from '../errors/catalogue.ts';
+import type { RegistryDatabase } from '../registry/registry-database.ts';
+import {
+  beatTask,
+  claimTask,
+  finishTask,
+  giveBackTask,
+  type OwnedTask,
+  type Task,
+} from '../registry/repositories/tasks.ts';
+import type { JsonValue } from '../registry/tables.generated.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { runInContext } from '../telemetry/request-context.ts';
+import { type TaskHandler, type TaskHandlers, type TaskKind, taskKinds } from './task-kinds.ts';
+
+/** A worker that was silent for so long is taken for dead; a living one beats five times as often. */
+export const staleAfterMs = 5_000;
+const beatEveryMs = 1_000;
+/** A task that ends its worker each time is not tried for ever. */
+const mostAttempts = 3;
+const superseded = 'The task was cancelled, or another worker has taken it over';
+
+export type TaskRunnerNeeds = {
+  registry: RegistryDatabase;
+  /** A task of another kind is left to a process that knows it: versions overlap during an update. */
+  handlers: Partial<TaskHandlers>;
+  log: Logger;
+};
+
+/** Returns the function that works on one task until it has ended. */
+export function createTaskRunner(needs: TaskRunnerNeeds) {
+  const kinds = Object.keys(needs.handlers);
+
+  /** May be called at any time, any number of times, anywhere: only one caller gets the task. */
+  return async function runTask(id: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || kinds.length === 0) return;
+    const owner = randomUUID();
+    const claimed = await claimTask(needs.registry, { id, owner, kinds, staleAfterMs });
+    if (claimed === undefined) return;
+    await runInContext({ requestId: claimed.requestId ?? id }, () =>
+      work(needs, { ...claimed, owner }, signal),
+    );
+  };
+}
+
+type OwnedRow = Task & OwnedTask;
+
+async function work(needs: TaskRunnerNeeds, task: OwnedRow, stop: AbortSignal): Promise<void> {
+  const { registry, log } = needs;
+  const heart = startHeart(needs, task, stop);
+  try {
+    if (task.attempts > mostAttempts) throw errors.taskAbandoned(mostAttempts);
+    const result = await handle(needs, task, heart.signal);
+    const isOurs = await finishTask(registry, task, { status: 'completed', result });
+    log.info({ task_id: task.id, kind: task.kind }, isOurs ? 'Task completed' : superseded);
+  } catch (error) {
+    if (stop.aborted) return await giveBackTask(registry, task);
+    const { code: errorCode, detail: errorDetail } = describe(error);
+    const isOurs = await finishTask(registry, task, { status: 'failed', errorCode, errorDetail });
+    if (isOurs) log.error({ err: error, task_id: task.id, kind: task.kind }, 'Task failed');
+    else log.info({ task_id: task.id, kind: task.kind }, superseded);
+  } finally {
+    heart.stop();
+  }
+}
+
+function handle(needs: TaskRunnerNeeds, { kind, parameters }: Task, signal: AbortSignal): Promise<JsonValue> {
+  const known = kind as TaskKind;
+  // Parameters and handler are of the same kind, which the types of a union cannot say.
+  const handler = needs.handlers[known] as TaskHandler<TaskKind>;
+  return handler(taskKinds[known].parse(parameters), signal);
+}
+
+/** What is not ours is a defect or comes from a driver; operators see it, as the log does. */
+function describe(error: unknown): { code: string; detail: string } {
+  if (error instanceof AppError) return { code: error.code, detail: error.message };
+  return { code: 'internal_error', detail: error instanceof Error ? error.message : String(error) };
+}
+
+/** Tells the registry that this worker is alive; aborts the work when the task is cancelled or another's. */
+function startHeart(needs: TaskRunnerNeeds, task: OwnedRow, stop: AbortSignal) {
+  const fenced = new AbortController();
+  const timer = setInterval(() => {
+    beatTask(needs.registry, task).then(
+      (isOurs) => {
+        if (!isOurs) fenced.abort(errors.fenced());
+      },
+      (error) => needs.log.warn({ err: error, task_id: task.id }, 'Heartbeat of a task not written'),
+    );
+  }, beatEveryMs);
+  return { signal: AbortSignal.any([stop, fenced.signal]), stop: () => clearInterval(timer) };
+}

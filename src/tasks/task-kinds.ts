@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import type { JsonValue } from '../registry/tables.generated.ts';
+
+/** Every kind of task, with the parameters that it takes. They are kept in clear and shown to operators. */
+export const taskKinds = {
+  'templates.refresh': z.strictObject({ template_id: z.uuid() }),
+  'reconcile.plan': z.strictObject({ depth: z.enum(['catalog', 'deep']) }),
+  'reconcile.apply': z.strictObject({ depth: z.enum(['catalog', 'deep']) }),
+  'reconcile.drop': z.strictObject({ server: z.string(), name: z.string() }),
+} as const;
+
+export type TaskKind = keyof typeof taskKinds;
+export type TaskParameters<Kind extends TaskKind> = z.infer<(typeof taskKinds)[Kind]>;
+
+/** Runs one task. May run again after a crash in the middle of itself; its result is shown to operators. */
+export type TaskHandler<Kind extends TaskKind> = (
+  parameters: TaskParameters<Kind>,
+  signal: AbortSignal,
+) => Promise<JsonValue>;
+
+export type TaskHandlers = { readonly [Kind in TaskKind]: TaskHandler<Kind> };
