@@ -1,21 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { endLockHolders, readBackend } from '../databases/lock-holders.ts';
 import { openServerSession, type ServerSession } from '../databases/server-session.ts';
 import { errors } from '../errors/catalogue.ts';
-import {
-  beatOn,
-  findSilentHolder,
-  type Heart,
-  startBeating,
-  stopBeating,
-} from '../registry/repositories/heartbeats.ts';
 import type { TemplateNeeds, TemplatePlace } from './template-place.ts';
+import { endSilentHolder, startLockHeart, type WatchedLock } from './watched-lock.ts';
 
 /** Waiting is parted into slices, so that a stop is heeded and a holder that hangs is noticed. */
 const sliceMs = 1_000;
 const waitMs = 120_000;
-const beatEveryMs = 1_000;
-const silentAfterMs = 5_000;
 const statementTimeoutMs = 600_000;
 /** Even a build that hangs lets others try in the end. */
 const workMs = 30 * 60_000;
@@ -45,35 +36,23 @@ export async function withTemplateLock<T>(
   }
 }
 
-const lockKey = ({ template }: TemplatePlace) => `template:${template.id}`;
-const heartName = ({ template, server }: TemplatePlace) => `template:${template.id}:${server.id}`;
+const lockOf = ({ template, server }: TemplatePlace): WatchedLock => ({
+  key: `template:${template.id}`,
+  heart: `template:${template.id}:${server.id}`,
+  work: `The building of the template "${template.key}"`,
+  workMs,
+});
 
 async function takeLock(needs: TemplateNeeds, place: TemplatePlace, session: ServerSession): Promise<void> {
+  const lock = lockOf(place);
   const deadline = Date.now() + waitMs;
   do {
     place.signal.throwIfAborted();
-    if (await session.lock(lockKey(place), sliceMs)) return;
-    await endSilentHolder(needs, place, session);
+    if (await session.lock(lock.key, sliceMs)) return;
+    await endSilentHolder(needs, session, lock);
   } while (Date.now() < deadline);
   throw errors.serverBusy(`another process is building the template "${place.template.key}"`);
 }
-
-/** A process that was stopped in its tracks keeps its session, and with it the lock, for ever. */
-async function endSilentHolder(
-  { registry, log }: TemplateNeeds,
-  place: TemplatePlace,
-  session: ServerSession,
-): Promise<void> {
-  const holder = await findSilentHolder(registry, heartName(place), silentAfterMs);
-  if (holder === undefined) return;
-  // Only the one that was silent: another may have taken the lock since, and be about to beat.
-  const ended = await endLockHolders(session, lockKey(place), backendOf(holder));
-  if (ended > 0)
-    log.warn({ template: place.template.key }, 'Ended the session of a template builder that hangs');
-}
-
-const holderOf = (backend: number) => `backend ${backend}`;
-const backendOf = (holder: string) => Number(holder.replace('backend ', ''));
 
 type Work<T> = { session: ServerSession; work: (locked: LockedPlace) => Promise<T> };
 
@@ -82,7 +61,7 @@ async function workAlive<T>(
   place: TemplatePlace,
   { session, work }: Work<T>,
 ): Promise<T> {
-  const heart = await startHeart(needs, place, session);
+  const heart = await startLockHeart(needs, session, lockOf(place));
   const signal = AbortSignal.any([place.signal, heart.signal]);
   try {
     return await untilAborted(work({ ...place, session, signal }), signal);
@@ -110,31 +89,4 @@ function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true, signal: ended });
   });
-}
-
-/** Tells those who wait that this process is alive; tells this process when they have ended its session. */
-async function startHeart({ registry, log }: TemplateNeeds, place: TemplatePlace, session: ServerSession) {
-  const heart: Heart = { name: heartName(place), holder: holderOf(await readBackend(session)) };
-  const stopping = new AbortController();
-  const giveUp = (error: Error) => stopping.abort(error);
-  const unwritten = (error: unknown) =>
-    log.warn({ err: error }, 'Heartbeat of a template builder not written');
-  await startBeating(registry, heart);
-  const timer = setInterval(() => {
-    beatOn(registry, heart).then((isOurs) => {
-      if (!isOurs) giveUp(errors.serverBusy('another process has taken over the building of the template'));
-    }, unwritten);
-  }, beatEveryMs);
-  const deadline = setTimeout(
-    () => giveUp(errors.deadlineExceeded(`Building the template "${place.template.key}"`, workMs)),
-    workMs,
-  );
-  return {
-    signal: stopping.signal,
-    async stop(): Promise<void> {
-      clearInterval(timer);
-      clearTimeout(deadline);
-      await stopBeating(registry, heart).catch(unwritten);
-    },
-  };
 }

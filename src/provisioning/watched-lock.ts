@@ -1,0 +1,71 @@
+import { endLockHolders, readBackend } from '../databases/lock-holders.ts';
+import type { ServerSession } from '../databases/server-session.ts';
+import { errors } from '../errors/catalogue.ts';
+import type { RegistryDatabase } from '../registry/registry-database.ts';
+import {
+  beatOn,
+  findSilentHolder,
+  type Heart,
+  startBeating,
+  stopBeating,
+} from '../registry/repositories/heartbeats.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+const beatEveryMs = 1_000;
+const silentAfterMs = 5_000;
+
+/** A lock of a server whose holder beats in the registry, so that others can tell that it hangs. */
+export type WatchedLock = {
+  key: string;
+  /** Its name among the heartbeats: unlike the lock, it has to tell servers apart. */
+  heart: string;
+  /** What is done under it, as it stands in logs and errors: "The building of the template". */
+  work: string;
+  /** Even work that hangs lets others try in the end. */
+  workMs: number;
+};
+
+type Needs = { registry: RegistryDatabase; log: Logger };
+
+const holderOf = (backend: number) => `backend ${backend}`;
+const backendOf = (holder: string) => Number(holder.replace('backend ', ''));
+
+/** A process that was stopped in its tracks keeps its session, and with it the lock, for ever. */
+export async function endSilentHolder(
+  { registry, log }: Needs,
+  session: ServerSession,
+  { key, heart, work }: WatchedLock,
+): Promise<void> {
+  const holder = await findSilentHolder(registry, heart, silentAfterMs);
+  if (holder === undefined) return;
+  // Only the one that was silent: another may have taken the lock since, and be about to beat.
+  const ended = await endLockHolders(session, key, backendOf(holder));
+  if (ended > 0) log.warn({ lock: key }, `${work} hangs in another process: its session was ended`);
+}
+
+/** Tells those who wait that this process is alive; `signal` tells it to stop when they have ended its session. */
+export async function startLockHeart(
+  { registry, log }: Needs,
+  session: ServerSession,
+  { heart: name, work, workMs }: WatchedLock,
+) {
+  const heart: Heart = { name, holder: holderOf(await readBackend(session)) };
+  const stopping = new AbortController();
+  const giveUp = (error: Error) => stopping.abort(error);
+  const unwritten = (error: unknown) => log.warn({ err: error, heart: name }, 'Heartbeat not written');
+  await startBeating(registry, heart);
+  const timer = setInterval(() => {
+    beatOn(registry, heart).then((isOurs) => {
+      if (!isOurs) giveUp(errors.serverBusy(`${work} was taken over by another process`));
+    }, unwritten);
+  }, beatEveryMs);
+  const deadline = setTimeout(() => giveUp(errors.deadlineExceeded(work, workMs)), workMs);
+  return {
+    signal: stopping.signal,
+    async stop(): Promise<void> {
+      clearInterval(timer);
+      clearTimeout(deadline);
+      await stopBeating(registry, heart).catch(unwritten);
+    },
+  };
+}
