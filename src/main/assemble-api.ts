@@ -6,6 +6,7 @@ import { type App, type AppNeeds, createApp } from '../http/app.ts';
 import type { Health } from '../http/health.ts';
 import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
 import { addRequestTenant } from '../http/plugins/tenant.ts';
+import { adminJobsRoutes } from '../http/routes/admin-jobs.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
 import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
 import { adminTenantLifecycleRoutes } from '../http/routes/admin-tenant-lifecycle.ts';
@@ -27,6 +28,7 @@ import { listPlans } from '../registry/repositories/plans.ts';
 import { createProcessBudget } from '../routing/connection-budget.ts';
 import { refusalOf } from '../routing/refusal.ts';
 import { createRouting, type Routing } from '../routing/routing.ts';
+import { createTasks } from '../tasks/request-task.ts';
 import type { Assembly } from './assemble.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 
@@ -112,8 +114,9 @@ function memberRoutes({ config, assembly, identity }: Features): Routes {
 }
 
 function operatorRoutes({ config, assembly, identity, routing, provisioning }: Features): Routes {
-  const { registry } = assembly.platform;
+  const { registry, messages } = assembly.platform;
   const { queue } = assembly.dispatch;
+  const tasks = createTasks({ registry, messages, afterCommit: assembly.kick });
   return [
     adminTenantsRoutes({ registry }),
     adminTenantCreationRoutes({
@@ -123,6 +126,7 @@ function operatorRoutes({ config, assembly, identity, routing, provisioning }: F
       usualWaitMs: config.PROVISIONING_WAIT_MS,
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
+    adminJobsRoutes({ registry, tasks, lifecycle: provisioning }),
     adminStatsRoutes({
       registry,
       poolStats: routing.stats,

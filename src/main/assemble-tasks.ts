@@ -4,14 +4,21 @@ import { createTaskRunner } from '../tasks/run-task.ts';
 import type { TaskHandlers } from '../tasks/task-kinds.ts';
 import { tasksAtOnce, type Work } from './assemble-dispatch.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
+import type { Workbench } from './assemble-worker.ts';
 
 /** What workers do when an operator asks for it. */
-function assembleTaskHandlers(): Partial<TaskHandlers> {
-  return {};
+function assembleTaskHandlers({ templateRefresh }: Workbench): Partial<TaskHandlers> {
+  return {
+    'templates.refresh': ({ template_id: id }, signal) => templateRefresh.refreshById(id, signal),
+  };
 }
 
-export function assembleTaskRunner({ log }: ProcessParts, { registry }: Platform): Work['runTask'] {
-  return createTaskRunner({ registry, handlers: assembleTaskHandlers(), log });
+export function assembleTaskRunner(
+  { log }: ProcessParts,
+  { platform, workbench }: { platform: Platform; workbench: Workbench },
+): Work['runTask'] {
+  const { registry } = platform;
+  return createTaskRunner({ registry, handlers: assembleTaskHandlers(workbench), log });
 }
 
 /** Takes tasks from the queue until shutdown. */

@@ -25,6 +25,7 @@ export type ProcessPlan = ProcessParts & {
   role: ProcessRole;
   embedded: Embedded | undefined;
   around?: Around;
+  stepDeadlineMs?: number;
 };
 
 /** What is built before the registry is known to be usable, and what after it. */
@@ -54,7 +55,7 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
   }
   const work = workbench && {
     runProvisioning: workbench.runProvisioning,
-    runTask: assembleTaskRunner(plan, platform),
+    runTask: assembleTaskRunner(plan, { platform, workbench }),
   };
   const dispatch =
     work !== undefined && !config.ENABLE_ASYNC_PROVISIONING
