@@ -38,7 +38,11 @@ export function superviseWorker(environment: Record<string, string>, planted: re
     deaths: () => deaths,
     /** What all its lives have written. */
     output: () => [...outputs, worker.output()].join(''),
-    kill: () => worker.kill('SIGKILL'),
+    /** Kills a worker that works: one that is just starting has nothing to lose. */
+    async kill(): Promise<void> {
+      await worker.saw(/"Ready"/);
+      await worker.kill('SIGKILL');
+    },
     async stop(): Promise<void> {
       isStopped = true;
       await worker.kill('SIGTERM');
