@@ -31,6 +31,8 @@ export type WorkbenchNeeds = ProcessParts & {
   embedded: Embedded | undefined;
   /** What tests put around every effect. */
   around?: Around;
+  /** Instead of each step's own; for tests of what hangs. */
+  stepDeadlineMs?: number;
 };
 
 /** Everything that works on databases: server logins, templates, and the runner of provisioning. */
@@ -73,6 +75,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     applicationName,
     steps: { provision: steps, purge: purgeTenant },
     around,
+    stepDeadlineMs: needs.stepDeadlineMs,
     log,
   });
   const template = {

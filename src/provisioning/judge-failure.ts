@@ -1,3 +1,4 @@
+import { sqlState } from '../databases/sql-state.ts';
 import { AppError } from '../errors/app-error.ts';
 
 export type Judgement =
@@ -22,9 +23,15 @@ export function judgeFailure({ error, attempts, ageMs, giveUpAfterMs }: Failure)
   return { verdict: 'retry', delayMs: Math.min(delayMs, longestRetryMs), code, detail };
 }
 
+/** Wrong SQL stays wrong. Of all other states `mapServerError` has said what they mean, or they pass. */
+const neverRight = ['42601'];
+
 /** What is not ours comes from the registry's driver or is a defect: both are tried again until the time is over. */
 function describe(error: unknown): { code: string; detail: string; retry: AppError['retry'] } {
   if (error instanceof AppError) return { code: error.code, detail: error.message, retry: error.retry };
   const message = error instanceof Error ? error.message : String(error);
-  return { code: 'internal_error', detail: message, retry: 'soon' };
+  const state = sqlState(error);
+  const detail = state === undefined ? message : `${message} (SQLSTATE ${state})`;
+  const retry = state !== undefined && neverRight.includes(state) ? 'never' : 'soon';
+  return { code: 'internal_error', detail, retry };
 }

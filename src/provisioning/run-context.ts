@@ -2,7 +2,11 @@ import type { DatabaseServer, NeutralRoles, TenantDatabaseNames } from '../datab
 import { endLockHolders } from '../databases/lock-holders.ts';
 import { openServerSession, type ServerSession } from '../databases/server-session.ts';
 import { errors } from '../errors/catalogue.ts';
-import type { RegistryDatabase, RegistryTransaction } from '../registry/registry-database.ts';
+import type {
+  RegistryDatabase,
+  RegistryExecutor,
+  RegistryTransaction,
+} from '../registry/registry-database.ts';
 import { beat, type OwnedRun } from '../registry/repositories/provisioning-runs.ts';
 import { changeTenant, type Tenant, type TenantChange } from '../registry/repositories/tenants.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -14,6 +18,8 @@ export type RunContextNeeds = {
   neutral: NeutralRoles;
   applicationName: string;
   around: Around;
+  /** Instead of each step's own. */
+  stepDeadlineMs?: number | undefined;
   log: Logger;
 };
 
@@ -22,27 +28,51 @@ const lockWaitMs = 2_000;
 const lockWaitAfterEndingMs = 10_000;
 const statementTimeoutMs = 120_000;
 
+export type RunContextParts = {
+  run: OwnedRun;
+  tenant: Tenant;
+  needs: RunContextNeeds;
+  /** Whoever works stops where it can: the process ends. */
+  signal: AbortSignal;
+  /** Nothing is waited for any more: the run is another's, or cancelled. */
+  lost?: AbortSignal;
+  /** Undo goes on although the run is cancelled; that is what it carries out. */
+  isTakingBack?: boolean;
+};
+
 /**
- * What the steps of one run share: the tenant's row, one session on its server that holds the tenant's lock,
- * and writes that are refused once another process has taken the run over.
+ * What the steps of one attempt share: the tenant's row, one session on its server that holds the tenant's
+ * lock, and writes that are refused once another process has taken the run over, or this attempt was closed.
  */
 export class RunContext {
   readonly run: OwnedRun;
   readonly needs: RunContextNeeds;
-  readonly signal: AbortSignal;
+  readonly lost: AbortSignal;
+  readonly #stop: AbortSignal;
+  readonly #isTakingBack: boolean;
+  #stepLimit: AbortSignal | undefined;
   #tenant: Tenant;
   #session: ServerSession | undefined;
+  readonly #closing = new AbortController();
 
-  constructor({
-    run,
-    tenant,
-    needs,
-    signal,
-  }: { run: OwnedRun; tenant: Tenant; needs: RunContextNeeds; signal: AbortSignal }) {
+  constructor({ run, tenant, needs, signal, lost, isTakingBack }: RunContextParts) {
     this.run = run;
     this.needs = needs;
-    this.signal = signal;
+    this.lost = lost ?? new AbortController().signal;
+    this.#stop = signal;
+    this.#isTakingBack = isTakingBack ?? false;
     this.#tenant = tenant;
+  }
+
+  /** What a step heeds: its own limit, the end of the process, the loss of the run. */
+  get signal(): AbortSignal {
+    const limits = this.#stepLimit === undefined ? [] : [this.#stepLimit];
+    return AbortSignal.any([this.#stop, this.lost, this.#closing.signal, ...limits]);
+  }
+
+  /** Sets the limit of the step that begins. */
+  limitStep(limit: AbortSignal | undefined): void {
+    this.#stepLimit = limit;
   }
 
   get tenant(): Tenant {
@@ -66,28 +96,43 @@ export class RunContext {
    * whoever comes after a crash waits until the server has finished what the crash left running.
    */
   async session(): Promise<ServerSession> {
-    this.#session ??= await this.#openSession();
-    return this.#session;
+    this.#assertOpen();
+    if (this.#session !== undefined) return this.#session;
+    const session = await this.#openSession();
+    if (this.#closing.signal.aborted) await session.close();
+    this.#assertOpen();
+    this.#session = session;
+    return session;
   }
 
-  /** A change of the tenant's row, in one transaction with `more`, refused when this run is another's by now. */
+  /**
+   * A change of the tenant's row, in one transaction with `more`, refused when this run is another's by now.
+   * A change that depends on other rows is worked out within the transaction.
+   * @throws fenced, run_cancelled
+   */
   async save(
-    change: TenantChange,
+    change: TenantChange | ((trx: RegistryTransaction) => Promise<TenantChange>),
     more: (trx: RegistryTransaction, tenant: Tenant) => Promise<void> = async () => {},
   ): Promise<void> {
+    this.#assertOpen();
     const { id, generation, status } = this.#tenant;
     this.#tenant = await this.needs.registry.transaction().execute(async (trx) => {
-      if (!(await beat(trx, this.run))) throw errors.fenced();
-      const changed = await changeTenant(trx, { id, generation, status: [status] }, change);
+      await this.#assertOwned(trx);
+      const values = typeof change === 'function' ? await change(trx) : change;
+      const changed = await changeTenant(trx, { id, generation, status: [status] }, values);
       if (changed === undefined) throw errors.fenced();
       await more(trx, changed);
+      this.#assertOpen();
       return changed;
     });
   }
 
+  /** Ends the session and the attempt: a step that hangs may wake up later, and finds every door closed. */
   async close(): Promise<void> {
-    await this.#session?.close();
+    this.#closing.abort(errors.fenced());
+    const session = this.#session;
     this.#session = undefined;
+    await session?.close();
   }
 
   async #openSession(): Promise<ServerSession> {
@@ -120,7 +165,13 @@ export class RunContext {
     await this.#assertOwned();
   }
 
-  async #assertOwned(): Promise<void> {
-    if (!(await beat(this.needs.registry, this.run))) throw errors.fenced();
+  async #assertOwned(executor: RegistryExecutor = this.needs.registry): Promise<void> {
+    const standing = await beat(executor, this.run);
+    if (standing === 'lost') throw errors.fenced();
+    if (standing === 'cancelled' && !this.#isTakingBack) throw errors.runCancelled();
+  }
+
+  #assertOpen(): void {
+    this.#closing.signal.throwIfAborted();
   }
 }

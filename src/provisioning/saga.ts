@@ -1,20 +1,21 @@
 import { errors } from '../errors/catalogue.ts';
-import { recordStep } from '../registry/repositories/provisioning-runs.ts';
+import { recordSteps } from '../registry/repositories/provisioning-steps.ts';
 import type { StepStatus } from '../registry/tables.generated.ts';
 import type { RunContext } from './run-context.ts';
-import type { Step } from './step.ts';
+import { type Step, usualDeadlineMs } from './step.ts';
 
 /**
  * Walks the steps in order, always from the first: each brings about its state again, so that a resumed run
  * also mends what was lost beneath it. The last step ends the run itself.
- * @throws fenced when another process has taken the run over; whatever a step throws.
+ * @throws fenced when another process has taken the run over; deadline_exceeded; whatever a step throws.
  */
 export async function runSteps(context: RunContext, steps: readonly Step[]): Promise<void> {
   for (const [position, step] of steps.entries()) {
     if (context.signal.aborted) throw context.signal.reason;
+    const running = { position, status: 'running' } as const;
     const before = { position: position - 1, status: 'done' } as const;
-    await record(context, steps, [...(position > 0 ? [before] : []), { position, status: 'running' }]);
-    await context.needs.around(step.name, () => step.run(context));
+    await record(context, steps, position > 0 ? [before, running] : [running]);
+    await withinDeadline(context, step, () => context.needs.around(step.name, () => step.run(context)));
   }
 }
 
@@ -23,9 +24,46 @@ export async function undoSteps(context: RunContext, steps: readonly Step[]): Pr
   for (const [position, step] of [...steps.entries()].reverse()) {
     if (step.undo === undefined) continue;
     const { undo } = step;
-    await context.needs.around(`undo ${step.name}`, () => undo(context));
+    const name = `undo ${step.name}`;
+    const limited = { ...step, name };
+    await withinDeadline(context, limited, () => context.needs.around(name, () => undo(context)));
     await record(context, steps, [{ position, status: 'undone' }]);
   }
+}
+
+/**
+ * Waits for a step until its time is over or the run is lost. The step itself may hang for ever: whoever calls
+ * this closes the context, after which it can do nothing any more.
+ */
+async function withinDeadline(
+  context: RunContext,
+  step: Pick<Step, 'name' | 'deadlineMs'>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const limitMs = context.needs.stepDeadlineMs ?? step.deadlineMs ?? usualDeadlineMs;
+  const limit = new AbortController();
+  const timer = setTimeout(
+    () => limit.abort(errors.deadlineExceeded(`The step "${step.name}"`, limitMs)),
+    limitMs,
+  );
+  context.limitStep(limit.signal);
+  const unlisten = new AbortController();
+  try {
+    const refusals = [limit.signal, context.lost].map((signal) => refusal(signal, unlisten.signal));
+    await Promise.race([work(), ...refusals]);
+  } finally {
+    clearTimeout(timer);
+    unlisten.abort();
+    context.limitStep(undefined);
+  }
+}
+
+/** Rejects when `signal` is aborted, with its reason. */
+function refusal(signal: AbortSignal, until: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: until });
+  });
 }
 
 type Moment = { position: number; status: StepStatus };
@@ -34,16 +72,14 @@ type Moment = { position: number; status: StepStatus };
 async function record(
   context: RunContext,
   steps: readonly Step[],
-  moments: readonly Moment[],
+  moments: readonly [Moment, ...Moment[]],
 ): Promise<void> {
-  const isOurs = await context.needs.registry.transaction().execute(async (trx) => {
-    let isOwned = true;
-    for (const { position, status } of moments) {
-      const progress = status === 'undone' ? 0 : Math.floor((position / steps.length) * 100);
-      const name = steps[position]?.name ?? '';
-      isOwned &&= await recordStep(trx, context.run, { position, name, status, progress });
-    }
-    return isOwned;
+  const [first, ...others] = moments;
+  const named = (moment: Moment) => ({ ...moment, name: steps[moment.position]?.name ?? '' });
+  const { position, status } = others.at(-1) ?? first;
+  const isOurs = await recordSteps(context.needs.registry, context.run, {
+    moments: [named(first), ...others.map(named)],
+    progress: status === 'undone' ? 0 : Math.floor((position / steps.length) * 100),
   });
   if (!isOurs) throw errors.fenced();
 }

@@ -7,10 +7,21 @@ import type { RunContext } from './run-context.ts';
  */
 export type Step = {
   readonly name: string;
+  /**
+   * How long one attempt at it may take. More than all limits within it together, so that what takes too long
+   * is usually told by its own limit, which knows better what it was; this one is for what hangs.
+   */
+  readonly deadlineMs?: number;
   readonly run: (context: RunContext) => Promise<void>;
   /** Takes back what `run` may have done, completely or in part. */
   readonly undo?: (context: RunContext) => Promise<void>;
 };
+
+/** For steps that only write to the registry, where every statement has a limit of seconds. */
+export const usualDeadlineMs = 30_000;
+
+/** Waiting for a predecessor's lock, then statements with the session's limit of two minutes. */
+export const serverDeadlineMs = 180_000;
 
 /** The names that an earlier step reserved. */
 export function reservedNames(context: RunContext) {

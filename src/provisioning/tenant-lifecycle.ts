@@ -4,7 +4,8 @@ import { publish } from '../registry/messages.ts';
 import type { RegistryDatabase, RegistryTransaction } from '../registry/registry-database.ts';
 import { type Actor, recordAudit } from '../registry/repositories/audit-log.ts';
 import { insertOutbox } from '../registry/repositories/outbox.ts';
-import { cancelOpenRuns, insertRun } from '../registry/repositories/provisioning-runs.ts';
+import { cancelOpenRuns, insertRun, latestRun } from '../registry/repositories/provisioning-runs.ts';
+import { clearAttention } from '../registry/repositories/run-cancellations.ts';
 import {
   changeTenant,
   findTenant,
@@ -12,19 +13,27 @@ import {
   type TenantChange,
 } from '../registry/repositories/tenants.ts';
 import type { RunKind, TenantStatus } from '../registry/tables.generated.ts';
+import { createTenantCancellation } from './cancel-tenant.ts';
 
 /** Who asks for a change, and why. */
 export type ChangeRequest = { actor: Actor; requestId: string; reason?: string };
 
-type Transition = {
+export type Transition = {
   /** As it stands in an error: "A tenant that is X cannot be <done>." */
   done: string;
+  /** What whoever is refused may do. */
+  instead?: string;
   from: readonly TenantStatus[];
   change: TenantChange;
   /** Refused for a tenant whose database was never made. */
   needsDatabase?: true;
   run?: RunKind;
+  /** The run carries out a cancellation. */
+  cancelRequestedAt?: Date;
 };
+
+/** Where it depends on what the tenant is or was. */
+type TransitionOf = (trx: RegistryTransaction, before: Tenant) => Transition | Promise<Transition>;
 
 const dayMs = 86_400_000;
 const reachable = ['active', 'suspended', 'read_only', 'maintenance', 'frozen'] as const;
@@ -43,7 +52,7 @@ type Needs = {
  */
 export function createTenantLifecycle(needs: Needs) {
   const { now } = needs;
-  const change = (tenantId: string, request: ChangeRequest, transition: Transition) =>
+  const change = (tenantId: string, request: ChangeRequest, transition: Transition | TransitionOf) =>
     changeState(needs, { tenantId, request, transition });
 
   return {
@@ -54,7 +63,7 @@ export function createTenantLifecycle(needs: Needs) {
         change: { status: 'suspended', suspendedAt: now(), statusReason: request.reason ?? null },
       }),
 
-    /** Also takes back a deletion, as long as nothing is destroyed. */
+    /** Also from a deletion, whatever the tenant was before it; `undeleteTenant` brings back what it was. */
     activateTenant: (tenantId: string, request: ChangeRequest) =>
       change(tenantId, request, {
         done: 'activated',
@@ -63,15 +72,14 @@ export function createTenantLifecycle(needs: Needs) {
         change: {
           status: 'active',
           suspendedAt: null,
-          deletingAt: null,
-          purgeAfter: null,
           statusReason: null,
+          ...notDeleted,
         },
       }),
 
     /** Refused from now on, kept for `graceDays`. */
     deleteTenant: (tenantId: string, request: ChangeRequest & { graceDays: number }) =>
-      change(tenantId, request, {
+      change(tenantId, request, (_trx, before) => ({
         done: 'deleted',
         from: [...reachable, 'failed'],
         change: {
@@ -79,8 +87,22 @@ export function createTenantLifecycle(needs: Needs) {
           deletingAt: now(),
           purgeAfter: new Date(now().getTime() + request.graceDays * dayMs),
           statusReason: request.reason ?? null,
+          statusBeforeDeletion: before.status,
+          reasonBeforeDeletion: before.statusReason,
         },
-      }),
+      })),
+
+    /** Takes a deletion back: the tenant is what it was before, with the reason that it had. */
+    undeleteTenant: (tenantId: string, request: ChangeRequest) =>
+      change(tenantId, request, (_trx, before) => ({
+        done: 'undeleted',
+        from: before.statusBeforeDeletion === null ? [] : ['deleting'],
+        change: {
+          status: before.statusBeforeDeletion ?? before.status,
+          statusReason: before.reasonBeforeDeletion,
+          ...notDeleted,
+        },
+      })),
 
     /** Destroys database and roles now. */
     purgeTenant: (tenantId: string, request: ChangeRequest) =>
@@ -92,36 +114,58 @@ export function createTenantLifecycle(needs: Needs) {
         run: 'purge',
       }),
 
-    /** Starts a failed provisioning anew. */
-    retryTenant: (tenantId: string, request: ChangeRequest) =>
-      change(tenantId, request, {
+    /** Starts anew what failed: the provisioning, or the purge. */
+    retryTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, retryOf),
+
+    cancelTenant: createTenantCancellation({ ...needs, changeState: change }),
+  };
+}
+
+const notDeleted = {
+  deletingAt: null,
+  purgeAfter: null,
+  statusBeforeDeletion: null,
+  reasonBeforeDeletion: null,
+} as const;
+
+async function retryOf(trx: RegistryTransaction, before: Tenant): Promise<Transition> {
+  const run = before.status === 'purging' ? await latestRun(trx, before.id) : undefined;
+  return run?.status === 'failed'
+    ? { done: 'retried', from: ['purging'], change: { statusReason: null }, run: 'purge' }
+    : {
         done: 'retried',
         from: ['failed'],
         change: { status: 'requested', failedAt: null, statusReason: null },
         run: 'provision',
-      }),
-  };
+      };
 }
 
 export type TenantLifecycle = ReturnType<typeof createTenantLifecycle>;
 
-type Ask = { tenantId: string; request: ChangeRequest; transition: Transition };
+type Ask = { tenantId: string; request: ChangeRequest; transition: Transition | TransitionOf };
+export type ChangedTenant = { tenant: Tenant; runId: string | null };
 
-async function changeState(needs: Needs, ask: Ask): Promise<{ tenant: Tenant; runId: string | null }> {
+async function changeState(needs: Needs, ask: Ask): Promise<ChangedTenant> {
   const result = await needs.registry.transaction().execute((trx) => changeWithin(trx, ask));
   if (result.runId !== null) needs.afterCommit(result.tenant.id, result.tenant.generation);
   return result;
 }
 
-async function changeWithin(trx: RegistryTransaction, { tenantId, request, transition }: Ask) {
+async function changeWithin(
+  trx: RegistryTransaction,
+  { tenantId, request, transition: asked }: Ask,
+): Promise<ChangedTenant> {
   const before = await findTenant(trx, tenantId);
   if (before === undefined) throw errors.tenantNotFound();
+  const transition = typeof asked === 'function' ? await asked(trx, before) : asked;
   const lacksDatabase = transition.needsDatabase === true && before.databaseName === null;
   const isRefused = lacksDatabase || !transition.from.includes(before.status);
   const tenant = isRefused ? undefined : await apply(trx, before, transition);
-  if (tenant === undefined) throw errors.stateConflict(before.status, transition.done);
+  if (tenant === undefined) throw errors.stateConflict(before.status, transition.done, transition.instead);
   const runId =
-    transition.run === undefined ? null : await startRun(trx, tenant, { kind: transition.run, request });
+    transition.run === undefined
+      ? null
+      : await startRun(trx, tenant, { ...transition, kind: transition.run, request });
   await recordAudit(trx, {
     actor: request.actor,
     action: `tenant.${transition.done}`,
@@ -148,14 +192,25 @@ async function apply(
   );
 }
 
+type RunStart = { kind: RunKind; request: ChangeRequest; cancelRequestedAt?: Date | null };
+
 async function startRun(
   trx: RegistryTransaction,
   { id: tenantId, generation }: Tenant,
-  { kind, request }: { kind: RunKind; request: ChangeRequest },
+  { kind, request, cancelRequestedAt = null }: RunStart,
 ): Promise<string> {
   const runId = randomUUID();
   await cancelOpenRuns(trx, tenantId);
-  await insertRun(trx, { id: runId, tenantId, generation, kind, requestId: request.requestId });
+  await clearAttention(trx, tenantId);
+  await insertRun(trx, {
+    id: runId,
+    tenantId,
+    generation,
+    kind,
+    requestId: request.requestId,
+    cancelRequestedAt,
+    cancelReason: cancelRequestedAt === null ? null : (request.reason ?? null),
+  });
   await insertOutbox(trx, { topic: 'queue.run-provisioning', payload: { tenant_id: tenantId, generation } });
   return runId;
 }

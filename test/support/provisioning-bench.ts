@@ -27,6 +27,8 @@ export type BenchOptions = {
   hashPassword?: (password: string) => Promise<string>;
   /** What happens around every effect of this process. */
   around?: Around;
+  /** Instead of each step's own. */
+  stepDeadlineMs?: number;
 };
 
 /** A registry, a source and, unless told otherwise, a worker in this process. */
@@ -52,7 +54,13 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
   const parts = { config, log, shutdown };
   const platform = await assemblePlatform(parts);
   const assembly = await assemble(
-    { ...parts, role, embedded: undefined, ...(options.around && { around: options.around }) },
+    {
+      ...parts,
+      role,
+      embedded: undefined,
+      ...(options.around && { around: options.around }),
+      ...(options.stepDeadlineMs && { stepDeadlineMs: options.stepDeadlineMs }),
+    },
     platform,
   );
   const provisioning = createProvisioning({

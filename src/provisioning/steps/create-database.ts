@@ -1,11 +1,12 @@
 import { isTemplateLost } from '../database-making.ts';
-import type { Step } from '../step.ts';
+import { type Step, serverDeadlineMs } from '../step.ts';
 import { type MakingNeeds, tenantInMaking } from '../tenant-in-making.ts';
 
 /** Clones the pinned template into a database that nobody can enter yet. `create-roles` takes it back. */
 export function createDatabase(needs: MakingNeeds): Step {
   return {
     name: 'create-database',
+    deadlineMs: serverDeadlineMs,
 
     async run(context) {
       try {

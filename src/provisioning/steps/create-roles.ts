@@ -1,10 +1,11 @@
 import { dropTenantDatabase } from '../../databases/drop-database.ts';
-import type { Step } from '../step.ts';
+import { type Step, serverDeadlineMs } from '../step.ts';
 import { type MakingNeeds, tenantInMaking } from '../tenant-in-making.ts';
 
 export function createRoles(needs: MakingNeeds): Step {
   return {
     name: 'create-roles',
+    deadlineMs: serverDeadlineMs,
 
     async run(context) {
       await needs.making.createRoles(await tenantInMaking(needs, context));

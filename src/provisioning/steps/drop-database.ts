@@ -1,9 +1,10 @@
 import { dropTenantDatabase } from '../../databases/drop-database.ts';
-import type { Step } from '../step.ts';
+import { type Step, serverDeadlineMs } from '../step.ts';
 
 /** Ends every connection, then removes database and roles. From here on there is no way back. */
 export const dropDatabase: Step = {
   name: 'drop-database',
+  deadlineMs: serverDeadlineMs,
 
   async run(context) {
     if (context.names !== null) await dropTenantDatabase(await context.session(), context.names);

@@ -6,6 +6,9 @@ import { isTemplateLost } from '../database-making.ts';
 import type { RunContext } from '../run-context.ts';
 import type { Step } from '../step.ts';
 
+/** The first tenant of a server waits for a dump and a restore; of a thousand tables that takes minutes. */
+const buildDeadlineMs = 30 * 60_000;
+
 /**
  * Pins the template copy that this tenant is cloned from; builds it when its server has none. A run keeps its
  * copy when the source changes meanwhile.
@@ -13,6 +16,7 @@ import type { Step } from '../step.ts';
 export function prepareTemplate(ensureCopy: (context: RunContext) => Promise<TemplateCopy>): Step {
   return {
     name: 'prepare-template',
+    deadlineMs: buildDeadlineMs,
 
     async run(context) {
       if (context.tenant.templateCopyId !== null) return;

@@ -2,6 +2,7 @@ import { type Insertable, type RawBuilder, type Selectable, sql, type Updateable
 import { publish } from '../messages.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { ProvisioningRuns, ProvisioningSteps, StepStatus } from '../tables.generated.ts';
+import { isCancelled } from './run-cancellations.ts';
 
 export type ProvisioningRun = Selectable<ProvisioningRuns>;
 export type ProvisioningStep = Selectable<ProvisioningSteps>;
@@ -68,14 +69,14 @@ export async function countOpenRuns(executor: RegistryExecutor, limit: number): 
 
 export type Claim = { tenantId: string; generation: number; owner: string; staleAfterMs: number };
 
+/** `ageMs`: since the first attempt began, by the registry's clock. */
+export type ClaimedRun = ProvisioningRun & { ageMs: number };
+
 /**
  * Makes `owner` the one who works on the run, if it is due and nobody is alive on it.
  * @returns undefined when it is done, not due, or another's.
  */
-export async function claimRun(
-  executor: RegistryExecutor,
-  claim: Claim,
-): Promise<ProvisioningRun | undefined> {
+export async function claimRun(executor: RegistryExecutor, claim: Claim): Promise<ClaimedRun | undefined> {
   return executor
     .updateTable('provisioningRuns')
     .set(({ eb, fn }) => ({
@@ -91,15 +92,27 @@ export async function claimRun(
     .where('notBefore', '<=', sql<Date>`now()`)
     .where(({ or, eb }) => or([eb('owner', 'is', null), eb('heartbeatAt', '<', ago(claim.staleAfterMs))]))
     .returningAll()
+    .returning(sql<number>`(extract(epoch FROM now() - started_at) * 1000)::float8`.as('ageMs'))
     .executeTakeFirst();
 }
 
 /** The work on a run that `owner` still has; everything here changes nothing when it has been taken over. */
 export type OwnedRun = { id: string; tenantId: string; owner: string };
 
-/** @returns false when the run is another's by now. */
-export async function beat(executor: RegistryExecutor, run: OwnedRun): Promise<boolean> {
-  return changed(executor, run, { heartbeatAt: sql<Date>`now()` });
+/** `lost`: the run is another's by now. `cancelled`: it is ours, and an operator wants it taken back. */
+export type Standing = 'ours' | 'cancelled' | 'lost';
+
+/** Tells that `owner` is alive, and hears how the run stands. */
+export async function beat(executor: RegistryExecutor, run: OwnedRun): Promise<Standing> {
+  const found = await executor
+    .updateTable('provisioningRuns')
+    .set({ heartbeatAt: sql<Date>`now()` })
+    .where('id', '=', run.id)
+    .where('owner', '=', run.owner)
+    .returning(['kind', 'cancelRequestedAt'])
+    .executeTakeFirst();
+  if (found === undefined) return 'lost';
+  return isCancelled(found) ? 'cancelled' : 'ours';
 }
 
 export type StepRecord = {
@@ -157,14 +170,24 @@ export async function finishRun(executor: RegistryExecutor, run: OwnedRun, end: 
       : { errorCode: end.errorCode, errorDetail: end.errorDetail, needsAttention: end.needsAttention }),
   });
   if (!isOwned) return false;
-  await executor
-    .updateTable('provisioningSteps')
-    .set({ status: end.status === 'completed' ? 'done' : 'failed', finishedAt: sql<Date>`now()` })
-    .where('runId', '=', run.id)
-    .where('status', '=', 'running')
-    .execute();
+  const stepEnd =
+    end.status === 'completed'
+      ? ({ status: 'done' } as const)
+      : ({ status: 'failed', errorCode: end.errorCode } as const);
+  await endRunningStep(executor, run.id, stepEnd);
   await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
   return true;
+}
+
+type StepEnd = { status: StepStatus; errorCode?: string };
+
+async function endRunningStep(executor: RegistryExecutor, runId: string, end: StepEnd): Promise<void> {
+  await executor
+    .updateTable('provisioningSteps')
+    .set({ ...end, finishedAt: sql<Date>`now()` })
+    .where('runId', '=', runId)
+    .where('status', '=', 'running')
+    .execute();
 }
 
 export type Pause = { delayMs: number; errorCode: string; errorDetail: string };
@@ -177,8 +200,10 @@ export async function pauseRun(executor: RegistryExecutor, run: OwnedRun, pause:
     errorCode: pause.errorCode,
     errorDetail: pause.errorDetail,
   });
-  if (isOwned) await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
-  return isOwned;
+  if (!isOwned) return false;
+  await endRunningStep(executor, run.id, { status: 'failed', errorCode: pause.errorCode });
+  await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
+  return true;
 }
 
 export type Ring = { tenantId: string; generation: number; ring: number };
