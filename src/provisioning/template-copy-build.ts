@@ -6,6 +6,7 @@ import { fingerprintSource } from '../databases/source-inspection.ts';
 import { buildTemplate, type TemplateSource } from '../databases/template-build.ts';
 import type { BuiltTemplate } from '../databases/template-contract.ts';
 import { errors } from '../errors/catalogue.ts';
+import { publish } from '../registry/messages.ts';
 import { retireOlderCopies } from '../registry/repositories/template-copies.ts';
 import {
   finishCopy,
@@ -83,6 +84,7 @@ async function record(
     if (copy === undefined)
       throw errors.serverBusy('another process has taken over the building of the template');
     await retireOlderCopies(trx, copy);
+    await publish(trx, { kind: 'warm.wanted', serverId: copy.serverId });
     return copy;
   });
 }

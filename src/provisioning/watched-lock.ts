@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { endLockHolders, readBackend } from '../databases/lock-holders.ts';
 import type { ServerSession } from '../databases/server-session.ts';
 import { errors } from '../errors/catalogue.ts';
@@ -13,6 +14,8 @@ import type { Logger } from '../telemetry/logger.ts';
 
 const beatEveryMs = 1_000;
 const silentAfterMs = 5_000;
+/** How long work that was told to stop may take to clear up behind itself. */
+const clearUpMs = 5_000;
 
 /** A lock of a server whose holder beats in the registry, so that others can tell that it hangs. */
 export type WatchedLock = {
@@ -43,8 +46,55 @@ export async function endSilentHolder(
   if (ended > 0) log.warn({ lock: key }, `${work} hangs in another process: its session was ended`);
 }
 
-/** Tells those who wait that this process is alive; `signal` tells it to stop when they have ended its session. */
-export async function startLockHeart(
+export type UnderLock<T> = {
+  /** Has taken the lock, and is closed by the caller. */
+  session: ServerSession;
+  lock: WatchedLock;
+  signal: AbortSignal;
+  work: (signal: AbortSignal) => Promise<T>;
+};
+
+/**
+ * Works while others can see that this process is alive. Work that is told to stop, by its caller, by whoever
+ * has ended its session, or since its time is over, is let go after a grace, whatever it is doing.
+ * @throws database_server_busy, deadline_exceeded, the signal's reason
+ */
+export async function workUnderLock<T>(
+  needs: Needs,
+  { session, lock, signal, work }: UnderLock<T>,
+): Promise<T> {
+  const heart = await startHeart(needs, session, lock);
+  const stop = AbortSignal.any([signal, heart.signal]);
+  try {
+    return await untilAborted(work(stop), stop);
+  } finally {
+    await heart.stop();
+  }
+}
+
+/** Work that heeds its signal ends by itself and says why; other work is left behind. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const ended = new AbortController();
+  const abandoned = async () => {
+    if (!signal.aborted) await aborted(signal, ended.signal);
+    await delay(clearUpMs, undefined, { signal: ended.signal });
+    throw signal.reason;
+  };
+  try {
+    return await Promise.race([work, abandoned()]);
+  } finally {
+    ended.abort();
+  }
+}
+
+function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: ended });
+  });
+}
+
+/** Tells those who wait that this process is alive; tells this process when they have ended its session. */
+async function startHeart(
   { registry, log }: Needs,
   session: ServerSession,
   { heart: name, work, workMs }: WatchedLock,

@@ -9,6 +9,7 @@ const messageSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('tenant.changed'), tenantId: z.string(), slug: z.string() }),
   z.object({ kind: z.literal('task.changed'), taskId: z.string() }),
   z.object({ kind: z.literal('outbox.added') }),
+  z.object({ kind: z.literal('warm.wanted'), serverId: z.string() }),
   z.object({ kind: z.literal('sessions.changed'), userId: z.string() }),
   z.object({ kind: z.literal('answer.stored'), scope: z.string(), key: z.string() }),
 ]);

@@ -1,0 +1,205 @@
+import { type Insertable, type Selectable, sql } from 'kysely';
+import type { RegistryDatabase, RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
+import type { WarmDatabases } from '../tables.generated.ts';
+import type { TemplateCopy } from './templates.ts';
+
+export type WarmDatabase = Selectable<WarmDatabases>;
+
+export type WarmWish = {
+  templateId: string;
+  region: string;
+  /** A run can also do what is left to do after the claim; a registration takes only what is complete. */
+  claimant: 'registration' | 'run';
+};
+
+/**
+ * Takes a finished database out of the pool for the tenant that the transaction makes; nobody is waited for, and
+ * nobody else gets the same one. Another region's is taken only where the own one has no server to offer.
+ * @returns undefined when none is to be had.
+ */
+export async function claimWarmDatabase(
+  trx: RegistryTransaction,
+  { templateId, region, claimant }: WarmWish,
+): Promise<WarmDatabase | undefined> {
+  return trx
+    .deleteFrom('warmDatabases')
+    .where('id', '=', (eb) =>
+      eb
+        .selectFrom('warmDatabases as warm')
+        .innerJoin('databaseServers as server', 'server.id', 'warm.serverId')
+        .innerJoin('templateCopies as copy', 'copy.id', 'warm.templateCopyId')
+        .innerJoin('templates as template', (join) =>
+          join
+            .onRef('template.id', '=', 'copy.templateId')
+            .onRef('template.sourceDatabase', '=', 'copy.sourceDatabase'),
+        )
+        .select('warm.id')
+        .where('warm.status', '=', 'ready')
+        .$if(claimant === 'registration', (ready) => ready.where('warm.needsRun', '=', false))
+        .where('template.id', '=', templateId)
+        .where('copy.status', '=', 'ready')
+        .where('server.status', '=', 'open')
+        .where('server.weight', '>', 0)
+        .where(({ or, eb, not, exists, selectFrom }) =>
+          or([
+            eb('server.region', '=', region),
+            not(
+              exists(
+                selectFrom('databaseServers as own')
+                  .select('own.id')
+                  .where('own.region', '=', region)
+                  .where('own.status', '=', 'open')
+                  .where('own.weight', '>', 0),
+              ),
+            ),
+          ]),
+        )
+        .orderBy('warm.warmedAt')
+        .limit(1)
+        .forUpdate('warm')
+        .skipLocked(),
+    )
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** The ready copies that a server's pool is made from: the newest of each template's present source. */
+export async function listCopiesToWarm(
+  executor: RegistryExecutor,
+  serverId: string,
+): Promise<TemplateCopy[]> {
+  return executor
+    .selectFrom('templateCopies as copy')
+    .innerJoin('templates as template', (join) =>
+      join
+        .onRef('template.id', '=', 'copy.templateId')
+        .onRef('template.sourceDatabase', '=', 'copy.sourceDatabase'),
+    )
+    .distinctOn('copy.templateId')
+    .selectAll('copy')
+    .where('copy.serverId', '=', serverId)
+    .where('copy.status', '=', 'ready')
+    .orderBy('copy.templateId')
+    .orderBy('copy.builtAt', 'desc')
+    .execute();
+}
+
+/** All of a server's pool in any state, the oldest first. */
+export async function listWarmDatabases(
+  executor: RegistryExecutor,
+  serverId: string,
+): Promise<WarmDatabase[]> {
+  return executor
+    .selectFrom('warmDatabases')
+    .selectAll()
+    .where('serverId', '=', serverId)
+    .orderBy('createdAt')
+    .orderBy('id')
+    .execute();
+}
+
+/**
+ * Writes the names of a database before anything exists under them, if its server has room for it and takes
+ * tenants. A placement that looks at the same server is not waited for.
+ * @returns whether it may be made.
+ */
+export async function reserveWarmDatabase(
+  registry: RegistryDatabase,
+  warm: Insertable<WarmDatabases>,
+): Promise<boolean> {
+  return registry.transaction().execute(async (trx) => {
+    const server = await trx
+      .selectFrom('databaseServers as server')
+      .select('server.id')
+      .where('server.id', '=', warm.serverId)
+      .where('server.status', '=', 'open')
+      .where('server.weight', '>', 0)
+      .where(({ eb, ref }) =>
+        eb(
+          ref('server.capacityDatabases'),
+          '>',
+          sql<number>`(
+          (SELECT count(*) FROM tenant_registry t WHERE t.server_id = server.id AND t.status <> 'deleted') +
+          (SELECT count(*) FROM warm_databases w WHERE w.server_id = server.id))`,
+        ),
+      )
+      .forNoKeyUpdate('server')
+      .skipLocked()
+      .executeTakeFirst();
+    if (server === undefined) return false;
+    await trx.insertInto('warmDatabases').values(warm).execute();
+    return true;
+  });
+}
+
+/**
+ * From now on it may be claimed, unless its template was replaced meanwhile.
+ * @returns false when it is no longer the caller's: another keeper has taken it for a leftover.
+ */
+export async function finishWarmDatabase(
+  executor: RegistryExecutor,
+  id: string,
+  schemaFingerprint: unknown,
+): Promise<boolean> {
+  const finished = await executor
+    .updateTable('warmDatabases as warm')
+    .set({
+      status: sql`CASE WHEN EXISTS (
+        SELECT FROM template_copies c WHERE c.id = warm.template_copy_id AND c.status = 'ready'
+      ) THEN 'ready' ELSE 'retiring' END::warm_database_status`,
+      schemaFingerprint: JSON.stringify(schemaFingerprint),
+      warmedAt: sql<Date>`now()`,
+    })
+    .where('id', '=', id)
+    .where('status', '=', 'warming')
+    .returning('id')
+    .executeTakeFirst();
+  return finished !== undefined;
+}
+
+/** Takes databases out of the pool. @returns those that nobody has claimed: they may be dropped. */
+export async function retireWarmDatabases(
+  executor: RegistryExecutor,
+  ids: readonly string[],
+): Promise<WarmDatabase[]> {
+  if (ids.length === 0) return [];
+  return executor
+    .updateTable('warmDatabases')
+    .set({ status: 'retiring' })
+    .where('id', 'in', ids)
+    .returningAll()
+    .execute();
+}
+
+/** Forgets one whose database and roles are gone. */
+export async function forgetWarmDatabase(executor: RegistryExecutor, id: string): Promise<void> {
+  await executor.deleteFrom('warmDatabases').where('id', '=', id).where('status', '=', 'retiring').execute();
+}
+
+/** Says of the whole pool whether something is left to do after a claim. */
+export async function setNeedsRun(executor: RegistryExecutor, needsRun: boolean): Promise<void> {
+  await executor.updateTable('warmDatabases').set({ needsRun }).where('needsRun', '<>', needsRun).execute();
+}
+
+export type WarmCount = {
+  server: string;
+  template: string;
+  ready: number;
+  warming: number;
+  retiring: number;
+};
+
+/** How many there are of each template on each server, none included. */
+export async function countWarmDatabases(executor: RegistryExecutor): Promise<WarmCount[]> {
+  const { rows } = await sql<WarmCount>`
+    SELECT server.name AS server, template.key AS template,
+           count(warm.id) FILTER (WHERE warm.status = 'ready')::int AS ready,
+           count(warm.id) FILTER (WHERE warm.status = 'warming')::int AS warming,
+           count(warm.id) FILTER (WHERE warm.status = 'retiring')::int AS retiring
+      FROM database_servers server CROSS JOIN templates template
+      LEFT JOIN template_copies copy ON copy.server_id = server.id AND copy.template_id = template.id
+      LEFT JOIN warm_databases warm ON warm.template_copy_id = copy.id
+     GROUP BY server.name, template.key
+     ORDER BY server.name, template.key`.execute(executor);
+  return rows;
+}
