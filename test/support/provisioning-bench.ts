@@ -101,6 +101,15 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
   };
 }
 
+/**
+ * On another major than this machine's own (`test/majors`) there may be no pg_dump that can read the server; the
+ * template is then made from the sample's script, as the embedded mode does it. Elsewhere a dump is demanded.
+ */
+function sampleInsteadOfDump() {
+  const binDir = process.env.TEST_POSTGRES_BIN_DIR;
+  return binDir === undefined ? undefined : { binDir, samplePath: 'samples/crm.sql', secretsFile: undefined };
+}
+
 export function environmentOf({ host, port, admin }: Server, registryName: string): Record<string, string> {
   return {
     NODE_ENV: 'test',
