@@ -57,7 +57,7 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
     {
       ...parts,
       role,
-      embedded: undefined,
+      embedded: sampleInsteadOfDump(),
       ...(options.around && { around: options.around }),
       ...(options.stepDeadlineMs && { stepDeadlineMs: options.stepDeadlineMs }),
     },
