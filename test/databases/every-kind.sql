@@ -13,6 +13,7 @@ CREATE DOMAIN sales.email AS text CHECK (VALUE LIKE '%@%');
 CREATE TYPE sales.address AS (street text, city text);
 CREATE TYPE sales.price_range AS RANGE (subtype = numeric);
 CREATE COLLATION sales.german (provider = icu, locale = 'de');
+CREATE CONVERSION sales.from_latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
 CREATE SEQUENCE sales.invoice_number START 1000 INCREMENT 5;
 
 CREATE TABLE sales.company (
@@ -93,12 +94,18 @@ ALTER TABLE public.contact ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybody ON public.contact USING (true) WITH CHECK (full_name <> '');
 CREATE POLICY staff_only ON public.contact AS RESTRICTIVE FOR DELETE TO every_kind_staff USING (id > 0);
 
+CREATE FOREIGN DATA WRAPPER bare OPTIONS (purpose 'none');
 CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'db.invalid');
 COMMENT ON SERVER elsewhere IS 'far away';
 CREATE USER MAPPING FOR CURRENT_USER SERVER elsewhere OPTIONS (user 'u', password 'canary-password');
 CREATE FOREIGN TABLE public.far_away (id int) SERVER elsewhere;
 CREATE PUBLICATION contacts FOR TABLE public.contact WITH (publish = 'insert');
 CREATE PUBLICATION everything FOR ALL TABLES;
+DO $$ BEGIN
+  IF current_setting('server_version_num')::int >= 150000 THEN
+    EXECUTE 'CREATE PUBLICATION of_sales FOR TABLES IN SCHEMA sales';
+  END IF;
+END $$;
 COMMENT ON PUBLICATION contacts IS 'published';
 CREATE FUNCTION public.note_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL; END';
 CREATE EVENT TRIGGER note_ddl ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.note_ddl();
@@ -110,6 +117,8 @@ COMMENT ON EVENT TRIGGER grab_ddl IS 'not carried, and neither is this';
 GRANT SELECT ON public.country TO PUBLIC;
 GRANT UPDATE (name) ON public.country TO PUBLIC;
 GRANT SELECT, INSERT ON sales.company TO every_kind_staff;
+GRANT SELECT (note) ON public.event TO every_kind_staff;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO every_kind_staff;
 GRANT CREATE ON SCHEMA public TO PUBLIC;
 GRANT USAGE ON SCHEMA sales TO PUBLIC;
 GRANT USAGE ON FOREIGN SERVER elsewhere TO PUBLIC;

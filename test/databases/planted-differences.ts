@@ -173,11 +173,120 @@ export const plantedDifferences: [sql: string, found: string][] = [
   ['REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC', 'privileges: unexpected system pg_language plpgsql'],
   [
     'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC',
-    'privileges: unexpected default privileges platform r ',
+    'privileges: different default privileges platform r ',
   ],
   ['ALTER TABLE animal OWNER TO pg_monitor', 'privileges: different relation public.animal'],
   ['ALTER FUNCTION note_ddl() OWNER TO pg_monitor', 'privileges: different function public.note_ddl()'],
   ['GRANT SELECT ON animal TO pg_monitor WITH GRANT OPTION', 'privileges: different relation public.animal'],
+  ["COMMENT ON SCHEMA sales IS 'new'", 'structure: unexpected comment schema sales'],
+  ['ALTER SCHEMA sales RENAME TO trade', 'structure: missing schema sales'],
+  [
+    'ALTER TABLE booking DROP CONSTRAINT booking_room_during_excl',
+    'structure: missing constraint public.booking booking_room_during_excl',
+  ],
+  [
+    'ALTER TABLE booking DROP CONSTRAINT booking_room_during_excl, ADD CONSTRAINT booking_room_during_excl EXCLUDE USING gist (room WITH =)',
+    'structure: different constraint public.booking booking_room_during_excl',
+  ],
+  [
+    'ALTER TABLE contact DROP CONSTRAINT contact_pkey',
+    'structure: missing constraint public.contact contact_pkey',
+  ],
+  [
+    'ALTER TABLE event_2026 ALTER COLUMN note SET NOT NULL',
+    'structure: different column public.event_2026.note',
+  ],
+  [
+    'ALTER TABLE animal ALTER COLUMN name SET (n_distinct = 5)',
+    'structure: different column public.animal.name',
+  ],
+  [
+    'DROP MATERIALIZED VIEW never_read; CREATE MATERIALIZED VIEW never_read AS SELECT 2 AS one WITH NO DATA',
+    'structure: different relation public.never_read',
+  ],
+  ['ALTER VIEW countries RESET (security_barrier)', 'structure: different relation public.countries'],
+  ['DROP FOREIGN TABLE far_away', 'structure: missing relation public.far_away'],
+  ["ALTER FOREIGN TABLE far_away OPTIONS (table_name 'x')", 'structure: different relation public.far_away'],
+  [
+    'ALTER FOREIGN DATA WRAPPER bare OPTIONS (SET purpose $$any$$)',
+    'structure: different foreign data wrapper bare',
+  ],
+  ['DROP TYPE sales.price_range', 'structure: missing type sales.price_range'],
+  [
+    'DROP TYPE sales.price_range; CREATE TYPE sales.price_range AS RANGE (subtype = int8)',
+    'structure: different type sales.price_range',
+  ],
+  [
+    'TRUNCATE sales.company CASCADE; ALTER DOMAIN sales.email SET NOT NULL',
+    'structure: different type sales.email',
+  ],
+  [
+    "CREATE OR REPLACE PROCEDURE sales.close_all(INOUT closed int) LANGUAGE plpgsql AS 'BEGIN closed := 1; END'",
+    'structure: different function sales.close_all(integer)',
+  ],
+  [
+    'DROP TRIGGER touch ON contact; CREATE TRIGGER touch AFTER INSERT ON contact FOR EACH ROW EXECUTE FUNCTION touch()',
+    'structure: different trigger public.contact touch',
+  ],
+  [
+    'DROP RULE no_delete ON animal; CREATE RULE no_delete AS ON DELETE TO animal WHERE false DO INSTEAD NOTHING',
+    'structure: different rule public.animal no_delete',
+  ],
+  ['ALTER EVENT TRIGGER note_ddl RENAME TO other', 'structure: missing event trigger note_ddl'],
+  [
+    "DROP COLLATION sales.german CASCADE; CREATE COLLATION sales.german (provider = icu, locale = 'fr')",
+    'structure: different collation sales.german',
+  ],
+  ['DROP CONVERSION sales.from_latin', 'structure: missing conversion sales.from_latin'],
+  [
+    "DROP CONVERSION sales.from_latin; CREATE DEFAULT CONVERSION sales.from_latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
+    'structure: different conversion sales.from_latin',
+  ],
+  [
+    'DROP OPERATOR CLASS sales.reverse_ops USING btree CASCADE',
+    'structure: missing operator class sales.reverse_ops using btree',
+  ],
+  ['DROP PUBLICATION everything', 'structure: missing publication everything'],
+  ['CREATE SERVER extra FOREIGN DATA WRAPPER bare', 'structure: unexpected server extra'],
+  [
+    'CREATE FUNCTION from_sql(internal) RETURNS internal IMMUTABLE LANGUAGE internal AS $$varchar_support$$; CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION from_sql(internal))',
+    'structure: unexpected transform integer sql',
+  ],
+  ['CREATE LANGUAGE extra HANDLER plpgsql_call_handler', 'structure: unexpected language extra'],
+  ['CREATE ACCESS METHOD extra TYPE INDEX HANDLER bthandler', 'structure: unexpected access method extra'],
+  [
+    'CREATE TEXT SEARCH PARSER extra (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)',
+    'structure: unexpected text search parser public.extra',
+  ],
+  [
+    'CREATE TEXT SEARCH TEMPLATE extra (LEXIZE = dsimple_lexize)',
+    'structure: unexpected text search template public.extra',
+  ],
+  ['GRANT USAGE ON FOREIGN DATA WRAPPER bare TO PUBLIC', 'privileges: different foreign data wrapper bare'],
+  ['REVOKE USAGE ON FOREIGN SERVER elsewhere FROM PUBLIC', 'privileges: different server elsewhere'],
+  [
+    'ALTER DEFAULT PRIVILEGES IN SCHEMA sales REVOKE SELECT ON TABLES FROM PUBLIC',
+    'privileges: missing default privileges platform r sales',
+  ],
+  ['ALTER COLLATION sales.german OWNER TO pg_monitor', 'privileges: different collation sales.german'],
+  [
+    'ALTER CONVERSION sales.from_latin OWNER TO pg_monitor',
+    'privileges: different conversion sales.from_latin',
+  ],
+  [
+    'ALTER STATISTICS sales.company_stats OWNER TO pg_monitor',
+    'privileges: different statistics sales.company_stats',
+  ],
+  ['ALTER PUBLICATION contacts OWNER TO pg_monitor', 'privileges: different publication contacts'],
+  [
+    'ALTER OPERATOR public.|+| (text, text) OWNER TO pg_monitor',
+    'privileges: different operator public.|+|(text,text)',
+  ],
+  [
+    'ALTER TEXT SEARCH CONFIGURATION ours OWNER TO pg_monitor',
+    'privileges: different text search configuration public.ours',
+  ],
+  ['ALTER SERVER elsewhere OWNER TO pg_monitor', 'privileges: different server elsewhere'],
   [
     "UPDATE country SET name = 'Allemagne' WHERE code = 'de'",
     'carriedRows: different rows "public"."country"',

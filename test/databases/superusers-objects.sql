@@ -13,6 +13,9 @@
           UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxowner FROM pg_statistic_ext
           UNION ALL SELECT 'pg_foreign_server'::regclass, oid, srvowner FROM pg_foreign_server
           UNION ALL SELECT 'pg_publication'::regclass, oid, pubowner FROM pg_publication
+          UNION ALL SELECT 'pg_conversion'::regclass, oid, conowner FROM pg_conversion
+          UNION ALL SELECT 'pg_language'::regclass, oid, lanowner FROM pg_language
+          UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, fdwowner FROM pg_foreign_data_wrapper
           UNION ALL SELECT 'pg_event_trigger'::regclass, oid, evtowner FROM pg_event_trigger) o(catalog, oid, owner)
     JOIN pg_roles r ON r.oid = o.owner AND r.rolsuper,
          pg_identify_object(o.catalog, o.oid, 0) i

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { applicationColumn } from '../../../src/provisioning/credentials.ts';
+import type { Tenant } from '../../../src/registry/repositories/tenants.ts';
+import { createProvisioningBench, runOn } from '../../support/provisioning-bench.ts';
+import { sharedPostgres } from '../../support/shared-postgres.ts';
+import { type DatabaseFacts, factDifferences } from './comparable-dump.ts';
+import { databaseFacts, makeRoundTrip } from './round-trip.ts';
+
+/** How a tenant comes by its database: by the first run, which builds the template; or by one that clones it. */
+export const ways = ['build', 'clone'] as const;
+export type Way = (typeof ways)[number];
+
+export type FidelitySource = {
+  /** Statements that make the source, each text in a transaction of its own, as superuser. */
+  readonly script: readonly string[];
+  /** SOURCE_DATA_TABLES. */
+  readonly dataTables?: string;
+  /** What the data tables hold rows and positions in, as `public country`. */
+  readonly carried?: readonly string[];
+  /** For ALTER DATABASE … SET. */
+  readonly settings?: readonly string[];
+};
+
+export type FidelityBench = Awaited<ReturnType<typeof openFidelityBench>>;
+
+/** Enough for the first build of a thousand tables on a busy machine. */
+const RUN_LIMIT_MS = 110_000;
+
+/**
+ * Tenants that the whole provisioning made of one source, one for each way, and the round trip to compare them
+ * with. The source appears only after the platform has begun, so that the first run is the one that builds.
+ */
+export async function openFidelityBench(pgDump: string, source: FidelitySource) {
+  const server = sharedPostgres();
+  const id = randomUUID().slice(0, 8);
+  const [sourceName, reference] = [`fidelity_${id}`, `reference_${id}`];
+  const bench = await createProvisioningBench({
+    environment: {
+      SOURCE_DATABASE_NAME: sourceName,
+      SOURCE_DATA_TABLES: source.dataTables ?? '',
+      PG_DUMP: pgDump,
+      // The tests say themselves when a template is built.
+      TEMPLATE_REFRESH_SCHEDULE: '0 0 1 1 *',
+      WARM_POOL_SIZE: '0',
+    },
+  });
+  const { registry } = bench.platform;
+  const tenants = new Map<Way, Tenant>();
+
+  async function makeSource(): Promise<void> {
+    for (const name of [sourceName, reference]) {
+      await runOn(server, 'postgres', `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
+      for (const clause of source.settings ?? [])
+        await runOn(server, 'postgres', `ALTER DATABASE ${name} SET ${clause}`);
+    }
+    for (const statements of source.script) await runOn(server, sourceName, statements);
+  }
+
+  async function makeTenant(way: Way): Promise<void> {
+    const before = await countCopies();
+    const asked = await bench.request(`Made by ${way}`);
+    const progress = await bench.provisioning.waitForRun(asked.runId, RUN_LIMIT_MS);
+    const built = (await countCopies()) - before;
+    if (progress?.status !== 'completed' || built !== (way === 'build' ? 1 : 0)) {
+      throw new Error(`The ${way} built ${built} templates and ended with ${JSON.stringify(progress)}.`);
+    }
+    const tenant = await registry
+      .selectFrom('tenantRegistry')
+      .selectAll()
+      .where('id', '=', asked.tenantId)
+      .executeTakeFirstOrThrow();
+    tenants.set(way, tenant);
+  }
+
+  async function countCopies(): Promise<number> {
+    const copies = await registry
+      .selectFrom('templateCopies')
+      .select('id')
+      .where('status', '=', 'ready')
+      .execute();
+    return copies.length;
+  }
+
+  function tenantOf(way: Way): Tenant & { databaseName: string } {
+    const { databaseName, ...tenant } = tenants.get(way) ?? {};
+    if (typeof databaseName !== 'string') throw new Error(`There is no tenant by ${way}.`);
+    return { ...(tenant as Tenant), databaseName };
+  }
+
+  /** A login as the role that requests use, with the password that the registry keeps for them. */
+  async function asApplication(way: Way): Promise<pg.Client> {
+    const { databaseId, databaseName, applicationRole, sealedDataKey, sealedApplicationPassword } =
+      tenantOf(way);
+    const password = bench.platform.masterSeal.unsealWithDataKey(
+      sealedDataKey ?? '',
+      sealedApplicationPassword ?? '',
+      { owner: databaseId ?? '', column: applicationColumn },
+    );
+    const { host, port } = server;
+    const client = new pg.Client({
+      host,
+      port,
+      database: databaseName,
+      user: applicationRole ?? '',
+      password,
+    });
+    await client.connect();
+    return client;
+  }
+
+  async function notCarried(): Promise<string[]> {
+    const [version] = await registry.selectFrom('templateVersions').select('notCarried').execute();
+    const found = version?.notCarried as { kind: string; name: string }[];
+    return found.map(({ kind, name }) => `${kind}: ${name}`).sort();
+  }
+
+  async function stop(): Promise<void> {
+    const templates = await registry.selectFrom('templateCopies').select('databaseName').execute();
+    await bench.stop();
+    for (const { databaseName } of templates) {
+      await runOn(server, 'postgres', `ALTER DATABASE ${databaseName} IS_TEMPLATE false`);
+      await runOn(server, 'postgres', `DROP DATABASE ${databaseName}`);
+    }
+    const made = [...tenants.values()].flatMap(({ databaseName }) => databaseName ?? []);
+    for (const name of [sourceName, reference, ...made])
+      await runOn(server, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  }
+
+  /** The versions of extensions are in no dump; tenants have those of the source. */
+  async function expectedFacts(): Promise<DatabaseFacts> {
+    const facts = new Map(await databaseFacts(pgDump, server, reference));
+    for (const [fact, value] of await databaseFacts(pgDump, server, sourceName)) {
+      if (fact.startsWith('extension ')) facts.set(fact, value);
+    }
+    return facts;
+  }
+
+  async function prepare(): Promise<DatabaseFacts> {
+    await makeSource();
+    const carried = source.carried ?? [];
+    await makeRoundTrip({ pgDump, login: server, from: sourceName, into: reference, carried });
+    for (const way of ways) await makeTenant(way);
+    return expectedFacts();
+  }
+
+  const expected = await prepare().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+
+  return {
+    /** In what the tenant differs from the round trip. */
+    differences: async (way: Way) =>
+      factDifferences(expected, await databaseFacts(pgDump, server, tenantOf(way).databaseName)),
+    expected,
+    inTenant: (way: Way, sql: string) => runOn(server, tenantOf(way).databaseName, sql),
+    asApplication,
+    notCarried,
+    stop,
+  };
+}
