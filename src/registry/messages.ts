@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { createLastingListener } from './lasting-listener.ts';
 import { openListener, type Pulse } from './listener.ts';
 import type { RegistryExecutor, RegistryLogin } from './registry-database.ts';
@@ -14,7 +14,12 @@ const usualPulse: Pulse = { everyMs: 10_000, answerWithinMs: 5_000 };
 
 /** Sends when the transaction commits; a NOTIFY within a rolled back transaction is never sent. */
 export async function publish(executor: RegistryExecutor, message: RegistryMessage): Promise<void> {
-  await sql`SELECT pg_notify(${channel}, ${JSON.stringify(message)})`.execute(executor);
+  await sql`SELECT ${notification(message)}`.execute(executor);
+}
+
+/** The call that sends it, for a statement that does something else as well. */
+export function notification(message: RegistryMessage): RawBuilder<unknown> {
+  return sql`pg_notify(${channel}, ${JSON.stringify(message)})`;
 }
 
 export type MessagesOptions = {

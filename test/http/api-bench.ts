@@ -16,8 +16,8 @@ import {
   finishRun,
   latestRun,
   type RunEnd,
-  recordStep,
 } from '../../src/registry/repositories/provisioning-runs.ts';
+import { recordSteps } from '../../src/registry/repositories/provisioning-steps.ts';
 import { refusalOf } from '../../src/routing/refusal.ts';
 import { useHttpBench } from './http-bench.ts';
 import { adminKey, createTestApp } from './test-app.ts';
@@ -86,7 +86,8 @@ export function useApiBench() {
 
   async function end(tenantId: string, result: RunEnd): Promise<void> {
     const run = await claim(tenantId);
-    await recordStep(bench.database(), run, { position: 1, name: 'create', status: 'done', progress: 50 });
+    const moment = { position: 1, name: 'create', status: 'done' } as const;
+    await recordSteps(bench.database(), run, { moments: [moment], progress: 50 });
     await bench
       .database()
       .updateTable('tenantRegistry')

@@ -115,46 +115,6 @@ export async function beat(executor: RegistryExecutor, run: OwnedRun): Promise<S
   return isCancelled(found) ? 'cancelled' : 'ours';
 }
 
-export type StepRecord = {
-  position: number;
-  name: string;
-  status: StepStatus;
-  progress: number;
-  errorCode?: string;
-};
-
-/** Records a step and tells those who watch. @returns false when the run is another's by now. */
-export async function recordStep(
-  executor: RegistryExecutor,
-  run: OwnedRun,
-  step: StepRecord,
-): Promise<boolean> {
-  const isOwned = await changed(executor, run, {
-    currentStep: step.name,
-    progress: step.progress,
-    heartbeatAt: sql<Date>`now()`,
-  });
-  if (!isOwned) return false;
-  const finishedAt = step.status === 'running' ? null : sql<Date>`now()`;
-  await executor
-    .insertInto('provisioningSteps')
-    .values({ runId: run.id, position: step.position, name: step.name, status: step.status, finishedAt })
-    .onConflict((conflict) =>
-      conflict.columns(['runId', 'position']).doUpdateSet(({ ref, eb }) => ({
-        status: step.status,
-        finishedAt,
-        errorCode: step.errorCode ?? null,
-        attempts:
-          step.status === 'running'
-            ? eb(ref('provisioningSteps.attempts'), '+', 1)
-            : ref('provisioningSteps.attempts'),
-      })),
-    )
-    .execute();
-  await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
-  return true;
-}
-
 export type RunEnd =
   | { status: 'completed' }
   | { status: 'failed' | 'cancelled'; errorCode: string; errorDetail: string; needsAttention: boolean };
@@ -227,14 +187,21 @@ export async function nextRing(
     .executeTakeFirst();
 }
 
+export type ForgottenLook = {
+  staleAfterMs: number;
+  limit: number;
+  /** What merely waits in the queue is given ever more time before it counts as forgotten. */
+  isPatient: boolean;
+};
+
 /**
  * The sweeper's look: due runs on which nobody is alive and for which nobody rang lately.
- * Marked as rung in the same statement, so that two sweepers do not both ring.
+ * Marked as rung in the same statement, so that two sweepers do not both have them.
  */
-export async function takeForgottenRuns(
-  executor: RegistryExecutor,
-  look: { staleAfterMs: number; limit: number },
-): Promise<Ring[]> {
+export async function takeForgottenRuns(executor: RegistryExecutor, look: ForgottenLook): Promise<Ring[]> {
+  const times = look.isPatient
+    ? sql<number>`CASE WHEN heartbeat_at IS NULL THEN least(rings, 12) ELSE 1 END`
+    : sql<number>`1`;
   return executor
     .updateTable('provisioningRuns')
     .set(({ eb }) => ({ rings: eb('rings', '+', 1), rungAt: sql<Date>`now()` }))
@@ -253,11 +220,10 @@ export async function takeForgottenRuns(
         )
         .where(({ or, eb, fn, ref }) =>
           or([
-            // A run that merely waits in the queue is rung for ever more seldom.
             eb(
               fn.coalesce('rungAt', 'createdAt'),
               '<',
-              sql<Date>`now() - ${look.staleAfterMs} * interval '1 millisecond' * CASE WHEN heartbeat_at IS NULL THEN least(rings, 12) ELSE 1 END`,
+              sql<Date>`now() - ${look.staleAfterMs} * interval '1 millisecond' * ${times}`,
             ),
             eb('rungAt', '<', ref('notBefore')),
           ]),
