@@ -1,14 +1,15 @@
-import pLimit from 'p-limit';
-import { createForgottenRunsLook } from '../provisioning/forgotten-runs.ts';
+import { staleAfterMs as staleRunMs } from '../provisioning/run-provisioning.ts';
 import { createQueue, type Queue } from '../queue/create-queue.ts';
+import { createHands, type Hands } from '../queue/hands.ts';
 import { jobs } from '../queue/jobs.ts';
 import { createOutboxRelay } from '../queue/outbox-relay.ts';
 import type { OutboxRow } from '../queue/outbox-sender.ts';
-import { startSweeper } from '../queue/sweeper.ts';
+import { createSweep, startSweeper } from '../queue/sweeper.ts';
+import { startBeating } from '../registry/repositories/heartbeats.ts';
 import { pruneOutbox, withDueOutbox } from '../registry/repositories/outbox.ts';
-import { nextRing, type Ring } from '../registry/repositories/provisioning-runs.ts';
-import { nextTaskRing, type TaskRing } from '../registry/repositories/tasks.ts';
-import { createForgottenTasksLook } from '../tasks/forgotten-tasks.ts';
+import { nextRing, type Ring, takeForgottenRuns } from '../registry/repositories/provisioning-runs.ts';
+import { nextTaskRing, type TaskRing, takeForgottenTasks } from '../registry/repositories/tasks.ts';
+import { staleAfterMs as staleTaskMs } from '../tasks/run-task.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
 
 const relayIntervalMs = 1_000;
@@ -43,32 +44,35 @@ export type Work = {
   runTask: (taskId: string, signal: AbortSignal) => Promise<void>;
 };
 
-/** Works on runs and tasks in this process, a few at once: ENABLE_ASYNC_PROVISIONING=false. */
-export function dispatchHere({ config, log, shutdown }: ProcessParts, work: Work): Dispatch {
-  const stopping = new AbortController();
-  const underway = new Set<Promise<void>>();
-  shutdown.onStop('provisioning', 10_000, async () => {
-    stopping.abort();
-    await Promise.all(underway);
+/** Who works on them in this process, a few at once, whoever brings them: queue, relay or sweeper. */
+export type Crew = {
+  runs: Hands<Pick<Ring, 'tenantId' | 'generation'>>;
+  tasks: Hands<Pick<TaskRing, 'taskId'>>;
+};
+
+export function employ({ config, log, shutdown }: ProcessParts, work: Work): Crew {
+  const runs: Crew['runs'] = createHands({
+    work: ({ tenantId, generation }, signal) => work.runProvisioning(tenantId, generation, signal),
+    atOnce: config.QUEUE_CONCURRENCY,
+    log,
   });
+  const tasks: Crew['tasks'] = createHands({
+    work: ({ taskId }, signal) => work.runTask(taskId, signal),
+    atOnce: tasksAtOnce,
+    log,
+  });
+  shutdown.onStop('work', 10_000, async () => {
+    await Promise.all([runs.stop(), tasks.stop()]);
+  });
+  return { runs, tasks };
+}
 
-  function begin(limit: ReturnType<typeof pLimit>, work: (signal: AbortSignal) => Promise<void>): void {
-    const job = limit(() => work(stopping.signal)).catch((error: unknown) =>
-      log.error({ err: error }, 'A job ended badly; it is tried again'),
-    );
-    underway.add(job);
-    void job.finally(() => underway.delete(job));
-  }
-
-  const [runs, tasks] = [pLimit(config.QUEUE_CONCURRENCY), pLimit(tasksAtOnce)];
+/** Works on runs and tasks in this process: ENABLE_ASYNC_PROVISIONING=false. */
+export function dispatchHere({ runs, tasks }: Crew): Dispatch {
   return {
     queue: undefined,
-    async ring({ tenantId, generation }) {
-      begin(runs, (signal) => work.runProvisioning(tenantId, generation, signal));
-    },
-    async ringTask({ taskId }) {
-      begin(tasks, (signal) => work.runTask(taskId, signal));
-    },
+    ring: async (ring) => runs.take(ring),
+    ringTask: async (ring) => tasks.take(ring),
   };
 }
 
@@ -90,13 +94,26 @@ export function startRelay({ log, shutdown }: ProcessParts, platform: Platform, 
   return relay;
 }
 
-/** Rings for runs and tasks that everybody has forgotten. */
-export function sweep({ log, shutdown }: ProcessParts, platform: Platform, dispatch: Dispatch): void {
+/** Sees to runs and tasks that everybody has forgotten. */
+export function sweep(
+  { log, shutdown }: ProcessParts,
+  { platform, crew, dispatch }: { platform: Platform; crew: Crew; dispatch: Dispatch },
+): void {
+  const { registry, applicationName: holder } = platform;
   const sweeper = startSweeper({
-    looks: [
-      createForgottenRunsLook({ registry: platform.registry, ring: dispatch.ring }),
-      createForgottenTasksLook({ registry: platform.registry, ring: dispatch.ringTask }),
+    sweeps: [
+      createSweep({
+        takeForgotten: (look) => takeForgottenRuns(registry, { ...look, staleAfterMs: staleRunMs }),
+        hands: crew.runs,
+        ring: dispatch.ring,
+      }),
+      createSweep({
+        takeForgotten: (look) => takeForgottenTasks(registry, { ...look, staleAfterMs: staleTaskMs }),
+        hands: crew.tasks,
+        ring: dispatch.ringTask,
+      }),
     ],
+    beat: () => startBeating(registry, { name: 'sweeper', holder }),
     intervalMs: sweepIntervalMs,
     log,
   });

@@ -2,7 +2,7 @@ import { createTaskJob } from '../jobs/run-task.ts';
 import { createQueueWorker } from '../queue/create-worker.ts';
 import { createTaskRunner } from '../tasks/run-task.ts';
 import type { TaskHandlers } from '../tasks/task-kinds.ts';
-import { tasksAtOnce, type Work } from './assemble-dispatch.ts';
+import { type Crew, tasksAtOnce, type Work } from './assemble-dispatch.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
 import type { Workbench } from './assemble-worker.ts';
 
@@ -24,13 +24,13 @@ export function assembleTaskRunner(
 /** Takes tasks from the queue until shutdown. */
 export function startTaskWorker(
   { config, log, shutdown }: ProcessParts,
-  { platform, runTask }: { platform: Platform; runTask: Work['runTask'] },
+  { platform, crew }: { platform: Platform; crew: Crew },
 ): void {
   const worker = createQueueWorker({
     name: 'run-task',
     backend: queueBackend(config, platform.login),
     concurrency: tasksAtOnce,
-    handle: createTaskJob({ runTask }),
+    handle: createTaskJob({ runTask: (taskId, signal) => crew.tasks.workOn({ taskId }, signal) }),
     log,
   });
   shutdown.onStop('task worker', 15_000, () => worker.close(5_000));

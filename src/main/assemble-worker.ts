@@ -18,6 +18,7 @@ import { createQueueWorker } from '../queue/create-worker.ts';
 import { loseCopy } from '../registry/repositories/template-copies.ts';
 import { findTemplate, findTemplateById } from '../registry/repositories/templates.ts';
 import { createWorkerSealer, type WorkerOpener } from '../registry/worker-seal.ts';
+import type { Crew } from './assemble-dispatch.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
 
 const templateKey = 'default';
@@ -95,13 +96,17 @@ export type Workbench = ReturnType<typeof assembleWorkbench>;
 
 type WorkParts = ProcessParts & { platform: Platform; workbench: Workbench };
 
+type QueueWorkParts = ProcessParts & { platform: Platform; crew: Crew };
+
 /** Takes jobs from the queue until shutdown. */
-export function startQueueWorker({ config, log, shutdown, platform, workbench }: WorkParts): void {
+export function startQueueWorker({ config, log, shutdown, platform, crew }: QueueWorkParts): void {
   const worker = createQueueWorker({
     name: 'run-provisioning',
     backend: queueBackend(config, platform.login),
     concurrency: config.QUEUE_CONCURRENCY,
-    handle: createProvisioningJob({ runProvisioning: workbench.runProvisioning }),
+    handle: createProvisioningJob({
+      runProvisioning: (tenantId, generation, signal) => crew.runs.workOn({ tenantId, generation }, signal),
+    }),
     log,
   });
   shutdown.onStop('queue worker', 15_000, () => worker.close(10_000));

@@ -3,12 +3,13 @@ import { worksOnDatabases } from '../config/resolve-settings.ts';
 import { errors } from '../errors/catalogue.ts';
 import type { Around } from '../provisioning/failpoints.ts';
 import {
+  type Crew,
   type Dispatch,
   dispatchHere,
   dispatchToQueue,
+  employ,
   startRelay,
   sweep,
-  type Work,
 } from './assemble-dispatch.ts';
 import { keepHouse } from './assemble-housekeeping.ts';
 import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
@@ -53,31 +54,33 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
     workbench = assembleWorkbench({ ...plan, platform, installationId, worker });
     await workbench.sourceWatch.announce();
   }
-  const work = workbench && {
-    runProvisioning: workbench.runProvisioning,
-    runTask: assembleTaskRunner(plan, { platform, workbench }),
-  };
+  const crew =
+    workbench &&
+    employ(plan, {
+      runProvisioning: workbench.runProvisioning,
+      runTask: assembleTaskRunner(plan, { platform, workbench }),
+    });
   const dispatch =
-    work !== undefined && !config.ENABLE_ASYNC_PROVISIONING
-      ? dispatchHere(plan, work)
+    crew !== undefined && !config.ENABLE_ASYNC_PROVISIONING
+      ? dispatchHere(crew)
       : dispatchToQueue(plan, platform);
   const relay = startRelay(plan, platform, dispatch);
   if (workbench !== undefined) keepHouse(plan, { platform, kick: relay.kick });
   const firstLook =
-    workbench === undefined || work === undefined
+    workbench === undefined || crew === undefined
       ? Promise.resolve()
-      : startWork(plan, { platform, workbench, dispatch, work });
+      : startWork(plan, { platform, workbench, dispatch, crew });
   return { platform, workbench, dispatch, firstLook, kick: relay.kick };
 }
 
-type WorkPlan = Pick<Assembly, 'platform' | 'dispatch'> & { workbench: Workbench; work: Work };
+type WorkPlan = Pick<Assembly, 'platform' | 'dispatch'> & { workbench: Workbench; crew: Crew };
 
-function startWork(plan: ProcessPlan, { platform, workbench, dispatch, work }: WorkPlan): Promise<void> {
-  const parts = { ...plan, platform, workbench };
-  sweep(plan, platform, dispatch);
+function startWork(plan: ProcessPlan, { platform, workbench, dispatch, crew }: WorkPlan): Promise<void> {
+  const parts = { ...plan, platform, workbench, crew };
+  sweep(plan, { platform, crew, dispatch });
   if (dispatch.queue !== undefined) {
     startQueueWorker(parts);
-    startTaskWorker(plan, { platform, runTask: work.runTask });
+    startTaskWorker(plan, { platform, crew });
   }
   return watchSource(parts);
 }

@@ -159,7 +159,8 @@ test('what is kept under a known kind and does not fit it fails by name', async 
 
 test('a task whose ring was lost is rung for again, by one sweeper, and more seldom each time', async () => {
   const id = await bench.plan();
-  const look = () => takeForgottenTasks(bench.database(), { staleAfterMs: 5_000, limit: 100 });
+  const look = () =>
+    takeForgottenTasks(bench.database(), { staleAfterMs: 5_000, limit: 100, isPatient: true });
   const age = (seconds: number) =>
     sql`UPDATE tasks SET rung_at = now() - ${seconds} * interval '1 second' WHERE id = ${id}`.execute(
       bench.database(),

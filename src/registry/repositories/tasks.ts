@@ -120,13 +120,16 @@ export async function nextTaskRing(executor: RegistryExecutor, id: string): Prom
 
 /**
  * The sweeper's look: open tasks on which nobody is alive and for which nobody rang lately. Marked as rung in
- * the same statement, so that two sweepers do not both ring. One that merely waits is rung for ever more seldom.
+ * the same statement, so that two sweepers do not both have them.
  */
 export async function takeForgottenTasks(
   executor: RegistryExecutor,
-  { staleAfterMs, limit }: { staleAfterMs: number; limit: number },
+  { staleAfterMs, limit, isPatient }: { staleAfterMs: number; limit: number; isPatient: boolean },
 ): Promise<TaskRing[]> {
-  const patience = sql<Date>`now() - ${staleAfterMs} * interval '1 millisecond' * CASE WHEN heartbeat_at IS NULL THEN least(greatest(rings, 1), 12) ELSE 1 END`;
+  const times = isPatient
+    ? sql<number>`CASE WHEN heartbeat_at IS NULL THEN least(greatest(rings, 1), 12) ELSE 1 END`
+    : sql<number>`1`;
+  const patience = sql<Date>`now() - ${staleAfterMs} * interval '1 millisecond' * ${times}`;
   return executor
     .updateTable('tasks')
     .set(({ eb }) => ({ rings: eb('rings', '+', 1), rungAt: sql<Date>`now()` }))
