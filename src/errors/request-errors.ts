@@ -94,6 +94,10 @@ export const requestErrors = {
     ['last_admin', 409, 'Last administrator'],
     () => 'An organization keeps at least one ADMIN. Make another member ADMIN first.',
   ),
+  templateExists: defineError(
+    ['template_exists', 409, 'Template exists'],
+    (key: string) => `There is a template with the key "${key}" already. Choose another key.`,
+  ),
   stateConflict: defineError(
     ['state_conflict', 409, 'State conflict'],
     (status: string, action: string, instead?: string) =>

@@ -8,6 +8,7 @@ import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
 import { addRequestTenant } from '../http/plugins/tenant.ts';
 import { adminJobsRoutes } from '../http/routes/admin-jobs.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
+import { adminTemplatesRoutes } from '../http/routes/admin-templates.ts';
 import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
 import { adminTenantLifecycleRoutes } from '../http/routes/admin-tenant-lifecycle.ts';
 import { adminTenantsRoutes } from '../http/routes/admin-tenants.ts';
@@ -23,6 +24,7 @@ import { tenantProfileRoutes } from '../http/routes/tenant-profile.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createProvisioning, type Provisioning } from '../provisioning/create-provisioning.ts';
 import { createDatabaseUrls } from '../provisioning/database-url.ts';
+import { createTemplateAdditions } from '../provisioning/template-additions.ts';
 import { bindIdempotencyResource } from '../registry/repositories/idempotency-keys.ts';
 import { listPlans } from '../registry/repositories/plans.ts';
 import { createProcessBudget } from '../routing/connection-budget.ts';
@@ -127,6 +129,7 @@ function operatorRoutes({ config, assembly, identity, routing, provisioning }: F
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
     adminJobsRoutes({ registry, tasks, lifecycle: provisioning }),
+    adminTemplatesRoutes({ registry, addTemplate: createTemplateAdditions({ registry }), tasks }),
     adminStatsRoutes({
       registry,
       poolStats: routing.stats,
