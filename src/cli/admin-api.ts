@@ -44,6 +44,8 @@ export type Run = z.infer<typeof run>;
 const health = z.looseObject({ status: z.string() });
 const figures = z.record(z.string(), z.unknown());
 
+export type TenantAction = 'suspend' | 'activate' | 'undelete' | 'retry' | 'cancel';
+
 export type TenantPage = Answer<Tenant[]> & { nextCursor: string | null; total: number | undefined };
 
 export type NewTenant = {
@@ -82,7 +84,7 @@ export function createAdminApi(request: AdminRequest) {
         },
         accepted,
       ),
-    act: (key: string, action: 'suspend' | 'activate' | 'retry', body: { reason?: string } = {}) =>
+    act: (key: string, action: TenantAction, body: { reason?: string } = {}) =>
       ask({ method: 'POST', path: `${pathOf(key)}/${action}`, body }, acted),
     deleteTenant: (key: string, query: Record<string, string>) =>
       ask({ method: 'DELETE', path: pathOf(key), query }, acted),

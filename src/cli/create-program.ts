@@ -1,5 +1,6 @@
 import { CliCommand } from './cli-command.ts';
 import { addActivateCommand } from './commands/activate.ts';
+import { addCancelCommand } from './commands/cancel.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDeleteCommand } from './commands/delete.ts';
 import { addHealthCommand } from './commands/health.ts';
@@ -9,6 +10,7 @@ import { addShowCommand } from './commands/show.ts';
 import { addStatsCommand } from './commands/stats.ts';
 import { addSuperAdminCommand } from './commands/super-admin.ts';
 import { addSuspendCommand } from './commands/suspend.ts';
+import { addUndeleteCommand } from './commands/undelete.ts';
 import type { Look } from './look.ts';
 import { printableLines } from './printable.ts';
 import type { Act } from './session.ts';
@@ -63,7 +65,9 @@ const commandAdders = [
   addSuspendCommand,
   addActivateCommand,
   addRetryCommand,
+  addCancelCommand,
   addDeleteCommand,
+  addUndeleteCommand,
   addStatsCommand,
   addHealthCommand,
   addSuperAdminCommand,

@@ -48,6 +48,7 @@ const known = [
   'id',
   'status',
   'status_reason',
+  'needs_attention',
   'plan',
   'users',
   'region',
@@ -87,6 +88,7 @@ function readableValue(key: string, value: unknown, { look, now }: View): string
   if (value === null || value === undefined || value === '') return undefined;
   if (Array.isArray(value) && value.length === 0) return undefined;
   if (typeof value === 'number') return key.endsWith('_bytes') ? readableSize(value) : readableNumber(value);
+  if (typeof value === 'boolean') return value ? 'yes' : undefined;
   if (typeof value !== 'string') return JSON.stringify(value);
   if (!isTime(key, value)) return value;
   const instant = readableInstant(value);

@@ -64,7 +64,7 @@ export type StartedRun = {
   tenantId: string;
   slug: string;
   /** What was started, as the message calls it. */
-  work?: 'Provisioning' | 'Purge';
+  work?: 'Provisioning' | 'Purge' | 'Cancellation';
 };
 
 /** The body of a `202`, with the `Location` of the progress. */

@@ -39,6 +39,7 @@ export const tenantItem = z.object({
 /** One tenant, with the history of its states. */
 export const tenantDetail = tenantItem.extend({
   status_reason: z.string().nullable(),
+  needs_attention: z.boolean(),
   tags: z.array(z.string()),
   activated_at: timestamp.nullable(),
   suspended_at: timestamp.nullable(),
@@ -73,6 +74,7 @@ export function toTenantDetail(tenant: TenantSummary): z.infer<typeof tenantDeta
   return {
     ...toTenantItem(tenant),
     status_reason: tenant.statusReason,
+    needs_attention: tenant.needsAttention,
     tags: tenant.tags,
     activated_at: iso(tenant.activatedAt),
     suspended_at: iso(tenant.suspendedAt),

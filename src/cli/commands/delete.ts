@@ -41,7 +41,7 @@ async function deleteTenant(session: Session, key: string, options: DeleteOption
   return reportChange(session, {
     key,
     answer,
-    done: `is deleted.${kept} Until then it comes back with: tenant-cli activate ${key}`,
+    done: `is deleted.${kept} Until then it comes back with: tenant-cli undelete ${key}`,
     json,
   });
 }

@@ -13,7 +13,7 @@ const usualWaitSeconds = 60;
 export function addRetryCommand(program: CliCommand, act: Act): void {
   program
     .command('retry')
-    .description('Start anew to make the database of a tenant that failed.')
+    .description('Start anew what failed: making the database of a tenant, or purging it.')
     .argument('<tenant>', 'id or slug')
     .option(
       '--wait <seconds>',

@@ -16,7 +16,12 @@ const days = 30;
 const counts = z.record(z.string(), z.number());
 const answer = success(
   z.object({
-    tenants: z.object({ total: z.number().int(), by_status: counts, by_plan: counts }),
+    tenants: z.object({
+      total: z.number().int(),
+      needing_attention: z.number().int(),
+      by_status: counts,
+      by_plan: counts,
+    }),
     registrations_per_day: z.array(z.object({ date: z.iso.date(), count: z.number().int() })),
     database_size_bytes: z.number().int().nullable(),
     queue: counts.nullable(),
@@ -39,7 +44,12 @@ export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsN
         return {
           success: true as const,
           data: {
-            tenants: { total: present, by_status: statistics.byStatus, by_plan: statistics.byPlan },
+            tenants: {
+              total: present,
+              needing_attention: statistics.needingAttention,
+              by_status: statistics.byStatus,
+              by_plan: statistics.byPlan,
+            },
             registrations_per_day: statistics.registrationsPerDay,
             database_size_bytes: statistics.databaseSizeBytes,
             queue,

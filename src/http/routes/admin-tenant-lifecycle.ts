@@ -6,7 +6,7 @@ import type { ChangeRequest, TenantLifecycle } from '../../provisioning/tenant-l
 import type { RegistryDatabase } from '../../registry/registry-database.ts';
 import type { TenantSummary } from '../../registry/repositories/tenant-list.ts';
 import { actorOf } from '../caller.ts';
-import { runStarted, startRunAnswer } from '../run-answers.ts';
+import { runStarted, type StartedRun, startRunAnswer } from '../run-answers.ts';
 import { type RunWaitingNeeds, waitAsPreferred } from '../run-waiting.ts';
 import { humanText, success } from '../schemas.ts';
 import { tenantDetail, toTenantDetail } from '../tenant-answer.ts';
@@ -35,11 +35,13 @@ type Api = Parameters<FastifyPluginAsyncZod>[0];
 
 /** What operators do to a tenant's state. */
 export function adminTenantLifecycleRoutes(needs: AdminTenantLifecycleNeeds): FastifyPluginAsyncZod {
-  const { suspendTenant, activateTenant } = needs.lifecycle;
+  const { suspendTenant, activateTenant, undeleteTenant } = needs.lifecycle;
   return async (api) => {
     addStateChange(api, needs, { action: 'suspend', change: suspendTenant });
     addStateChange(api, needs, { action: 'activate', change: activateTenant });
+    addStateChange(api, needs, { action: 'undelete', change: undeleteTenant });
     addRetry(api, needs);
+    addCancellation(api, needs);
     addDeletion(api, needs);
   };
 }
@@ -64,7 +66,7 @@ function addStateChange(
 function addRetry(api: Api, needs: AdminTenantLifecycleNeeds): void {
   const schema = {
     tags,
-    summary: 'Make the database of a failed tenant anew',
+    summary: 'Start anew what failed: the making of the database, or its purge',
     params: tenantParams,
     body: reasonBody,
     response: { 200: changed, 202: runStarted },
@@ -74,6 +76,22 @@ function addRetry(api: Api, needs: AdminTenantLifecycleNeeds): void {
     const asked = changeRequest(request, request.body?.reason);
     const { runId } = await needs.lifecycle.retryTenant(tenant.id, asked);
     return answerRun(needs, { request, reply }, { tenant, runId, work: 'Provisioning' });
+  });
+}
+
+function addCancellation(api: Api, needs: AdminTenantLifecycleNeeds): void {
+  const schema = {
+    tags,
+    summary: 'Stop making a tenant and take everything back; of a failed one, free its slug',
+    params: tenantParams,
+    body: reasonBody,
+    response: { 200: changed, 202: runStarted },
+  };
+  api.post('/api/admin/tenants/:id/cancel', { config, schema }, async (request, reply) => {
+    const tenant = await tenantAt(needs.registry, request.params.id);
+    const asked = changeRequest(request, request.body?.reason);
+    const { runId } = await needs.lifecycle.cancelTenant(tenant.id, asked);
+    return answerRun(needs, { request, reply }, { tenant, runId, work: 'Cancellation' });
   });
 }
 
@@ -109,15 +127,23 @@ function changeRequest(request: FastifyRequest, reason: string | undefined): Cha
   };
 }
 
+type AnsweredRun = {
+  tenant: TenantSummary;
+  runId: string | null;
+  work: NonNullable<StartedRun['work']>;
+};
+
 /** 202 at once, unless the caller prefers to wait and it ends in time. */
 async function answerRun(
   needs: AdminTenantLifecycleNeeds,
   { request, reply }: { request: FastifyRequest; reply: FastifyReply },
-  { tenant, runId, work }: { tenant: TenantSummary; runId: string | null; work: 'Provisioning' | 'Purge' },
+  { tenant, runId, work }: AnsweredRun,
 ) {
   if (runId === null) throw errors.internal();
   const progress = await waitAsPreferred(needs, { request, reply, runId, usualMs: 0 });
-  if (progress?.status === 'completed') {
+  const isDone =
+    progress?.status === 'completed' || (work === 'Cancellation' && progress?.status === 'cancelled');
+  if (isDone) {
     return { success: true as const, data: toTenantDetail(await tenantAt(needs.registry, tenant.id)) };
   }
   reply.code(202);

@@ -31,6 +31,9 @@ const listQuery = z.strictObject({
   tag: plainText.optional(),
   q: plainText.optional().meta({ description: 'Part of the name or slug.' }),
   created_after: z.iso.datetime({ offset: true }).optional(),
+  attention: z.stringbool().optional().meta({
+    description: '`true`: those with a run that could not be taken back; `status_reason` says what to do.',
+  }),
   count: z.stringbool().default(false).meta({ description: 'Count all that match, in `page.total`.' }),
 });
 
@@ -102,9 +105,10 @@ function filterOf({
   tag,
   q,
   created_after: after,
+  attention: needsAttention,
 }: ListQuery): TenantFilter {
   const createdAfter = after === undefined ? undefined : new Date(after);
-  return { status, mode, plan, region, server, tag, q, createdAfter };
+  return { status, mode, plan, region, server, tag, q, createdAfter, needsAttention };
 }
 
 async function readPage(

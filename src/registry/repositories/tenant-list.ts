@@ -27,6 +27,8 @@ export type TenantSummary = {
   deletingAt: Date | null;
   purgeAfter: Date | null;
   deletedAt: Date | null;
+  /** A run of it could not be taken back: an operator must look. */
+  needsAttention: boolean;
 };
 
 export type TenantFilter = {
@@ -40,6 +42,7 @@ export type TenantFilter = {
   /** Part of the name or slug, in any case. */
   q?: string | undefined;
   createdAfter?: Date | undefined;
+  needsAttention?: boolean | undefined;
 };
 
 /** Each with the type that its values are compared as. */
@@ -100,6 +103,8 @@ export async function findTenantSummary(
   return found.executeTakeFirst();
 }
 
+const needsAttention = sql<boolean>`EXISTS (SELECT FROM provisioning_runs r WHERE r.tenant_id = t.id AND r.needs_attention)`;
+
 function selectSummaries(executor: RegistryExecutor) {
   return executor
     .selectFrom('tenantRegistry as t')
@@ -118,6 +123,7 @@ function selectSummaries(executor: RegistryExecutor) {
     .select(['s.name as server', 't.databaseName', 't.databaseSizeBytes', 't.schemaVersion'])
     .select(['t.createdAt', 't.lastActivityAt', 't.activatedAt', 't.suspendedAt', 't.failedAt'])
     .select(['t.deletingAt', 't.purgeAfter', 't.deletedAt'])
+    .select(needsAttention.as('needsAttention'))
     .select(sql<number>`(SELECT count(*)::int FROM tenant_members m WHERE m.tenant_id = t.id)`.as('users'));
 }
 
@@ -125,6 +131,7 @@ type Tables = DB & { t: DB['tenantRegistry']; s: DB['databaseServers'] };
 
 function matchesFilter(eb: ExpressionBuilder<Tables, 't' | 's'>, filter: TenantFilter) {
   const { status, mode, plan, region, server, tag, q, createdAfter } = filter;
+  const attention = filter.needsAttention;
   const part = q === undefined ? '' : `%${q.replace(/[\\%_]/g, '\\$&')}%`;
   return eb.and([
     status === undefined ? eb('t.status', '<>', 'deleted') : eb('t.status', 'in', status),
@@ -134,6 +141,7 @@ function matchesFilter(eb: ExpressionBuilder<Tables, 't' | 's'>, filter: TenantF
     ...(server === undefined ? [] : [eb('s.name', '=', server)]),
     ...(tag === undefined ? [] : [sql<boolean>`${tag} = ANY (t.tags)`]),
     ...(q === undefined ? [] : [eb.or([eb('t.name', 'ilike', part), eb('t.slug', 'ilike', part)])]),
+    ...(attention === undefined ? [] : [eb(needsAttention, '=', attention)]),
     ...(createdAfter === undefined ? [] : [eb('t.createdAt', '>', createdAfter)]),
   ]);
 }

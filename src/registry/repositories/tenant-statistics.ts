@@ -5,6 +5,8 @@ export type TenantStatistics = {
   byStatus: Record<string, number>;
   /** Tenants that are there, in whatever state; tombstones do not count. */
   byPlan: Record<string, number>;
+  /** Tenants of which a run could not be taken back. */
+  needingAttention: number;
   /** UTC days, the oldest first, days without a registration included. */
   registrationsPerDay: { date: string; count: number }[];
   /** null while no size is known. */
@@ -15,14 +17,16 @@ export async function readTenantStatistics(
   executor: RegistryExecutor,
   days: number,
 ): Promise<TenantStatistics> {
-  const [groups, registrationsPerDay] = await Promise.all([
+  const [groups, needingAttention, registrationsPerDay] = await Promise.all([
     countByStatusAndPlan(executor),
+    countNeedingAttention(executor),
     countRegistrations(executor, days),
   ]);
   const present = groups.filter(({ status }) => status !== 'deleted');
   return {
     byStatus: sumBy(groups, ({ status }) => status),
     byPlan: sumBy(present, ({ plan }) => plan),
+    needingAttention,
     registrationsPerDay,
     databaseSizeBytes: sumKnown(present.map(({ size }) => size)),
   };
@@ -38,6 +42,15 @@ async function countByStatusAndPlan(executor: RegistryExecutor): Promise<Group[]
     .select(sql<number | null>`sum(database_size_bytes)::bigint`.as('size'))
     .groupBy(['status', 'plan'])
     .execute();
+}
+
+async function countNeedingAttention(executor: RegistryExecutor): Promise<number> {
+  const { count } = await executor
+    .selectFrom('provisioningRuns')
+    .select(({ fn }) => fn.count<number>('tenantId').distinct().as('count'))
+    .where('needsAttention', '=', true)
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 function sumKnown(sizes: readonly (number | null)[]): number | null {
