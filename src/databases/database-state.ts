@@ -15,13 +15,14 @@ export type DatabaseState = {
   readonly isOfSystem: boolean;
 };
 
-/** 16384 is FirstNormalObjectId: everything below was made by initdb. A NULL datacl means the default rights. */
-const DATABASES = `
-  SELECT d.datname::text AS name, d.oid::int8::float8 AS oid, pg_get_userbyid(d.datdba)::text AS owner,
+/** The columns of it, of pg_database `d`. 16384 is FirstNormalObjectId: everything below was made by initdb. A NULL datacl means the default rights. */
+export const DATABASE_STATE = `
+         d.datname::text AS name, d.oid::int8::float8 AS oid, pg_get_userbyid(d.datdba)::text AS owner,
          d.datallowconn AS "allowsConnections", d.datistemplate AS "isTemplate",
          d.datconnlimit = -2 AS "isInvalid", d.oid < 16384 AS "isOfSystem",
-         d.datacl IS NULL OR EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = 0) AS "isOpenToPublic"
-    FROM pg_database d`;
+         d.datacl IS NULL OR EXISTS (SELECT FROM aclexplode(d.datacl) a WHERE a.grantee = 0) AS "isOpenToPublic"`;
+
+const DATABASES = `SELECT ${DATABASE_STATE} FROM pg_database d`;
 
 export async function readDatabase(
   session: Pick<ServerSession, 'rows'>,
@@ -31,13 +32,15 @@ export async function readDatabase(
   return found;
 }
 
-/** The databases whose names begin with one of the prefixes, taken literally. */
-export function readDatabasesByPrefix(
+/** The databases of these names that exist. */
+export async function readDatabases(
   session: Pick<ServerSession, 'rows'>,
-  prefixes: readonly string[],
-): Promise<DatabaseState[]> {
-  const condition = 'EXISTS (SELECT FROM unnest($1::text[]) p WHERE starts_with(d.datname::text, p))';
-  return session.rows<DatabaseState>(`${DATABASES} WHERE ${condition} ORDER BY 1`, [[...prefixes]]);
+  databases: readonly string[],
+): Promise<Map<string, DatabaseState>> {
+  const found = await session.rows<DatabaseState>(`${DATABASES} WHERE d.datname = ANY($1::text[])`, [
+    [...databases],
+  ]);
+  return new Map(found.map((database) => [database.name, database]));
 }
 
 /**

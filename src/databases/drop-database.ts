@@ -20,7 +20,8 @@ export async function dropTenantDatabase(session: ServerSession, names: TenantDa
   await assertGone(session, names);
 }
 
-async function dropDatabase(session: ServerSession, database: string): Promise<void> {
+/** The first half of that, for a database that its tenant has beside the one of its name. */
+export async function dropDatabase(session: ServerSession, database: string): Promise<void> {
   const found = await readDatabase(session, database);
   if (found === undefined) return;
   if (found.isTemplate || found.isOfSystem) {

@@ -63,10 +63,11 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
       fingerprintDatabase(client, { neutral: naming.neutral, dataTables }),
     loseCopy: (copyId) => loseCopy(registry, copyId),
   });
+  const credentials = createCredentials({ masterSeal, worker: { ...worker, ...sealer } });
   const steps = provisionTenant({
     naming,
     making,
-    credentials: createCredentials({ masterSeal, worker: { ...worker, ...sealer } }),
+    credentials,
     ensureCopy: (context) => ensureCopy(templates, context),
   });
   const runProvisioning = createRunner({
@@ -88,6 +89,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     runProvisioning,
     servers,
     templateRefresh,
+    making: { naming, making, credentials, around },
     sourceWatch: createSourceWatch({ registry, servers, ...templateRefresh, template, log }),
   };
 }

@@ -14,6 +14,7 @@ import {
 import { keepHouse } from './assemble-housekeeping.ts';
 import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
 import { assembleTaskRunner, startTaskWorker } from './assemble-tasks.ts';
+import { keepWarm } from './assemble-warm.ts';
 import {
   assembleWorkbench,
   type Embedded,
@@ -70,6 +71,7 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
     workbench === undefined || crew === undefined
       ? Promise.resolve()
       : startWork(plan, { platform, workbench, dispatch, crew });
+  if (workbench !== undefined) await keepWarm(plan, { platform, workbench, firstLook });
   return { platform, workbench, dispatch, firstLook, kick: relay.kick };
 }
 

@@ -6,6 +6,11 @@ import type { WorkerOpener, WorkerSealer } from '../registry/worker-seal.ts';
 
 export type Passwords = { readonly migrator: string; readonly application: string };
 
+type SealedPasswords = Pick<
+  Tenant,
+  'databaseId' | 'sealedDataKey' | 'sealedApplicationPassword' | 'sealedMigratorPassword'
+>;
+
 export const applicationColumn = 'application_password';
 const migratorColumn = 'migrator_password';
 
@@ -34,8 +39,8 @@ export function createCredentials(needs: { masterSeal: MasterSeal; worker: Worke
     },
 
     /** @throws seal_broken when a sealed value is missing or of another database. */
-    open(tenant: Tenant): Passwords {
-      const { databaseId, sealedDataKey, sealedApplicationPassword, sealedMigratorPassword } = tenant;
+    open(sealed: SealedPasswords): Passwords {
+      const { databaseId, sealedDataKey, sealedApplicationPassword, sealedMigratorPassword } = sealed;
       if (!databaseId || !sealedDataKey || !sealedApplicationPassword || !sealedMigratorPassword) {
         throw errors.sealBroken('tenant_registry');
       }

@@ -20,20 +20,37 @@ export function createNaming({ installationId, databasePrefix, style }: NamingRu
     application: `tm_${installationId}_app`,
   };
 
+  const opaqueName = (id: string) => `${databasePrefix}${id}`;
+  const nameWithSlug = (slug: string, id: string) => withSlug(databasePrefix, slug, id.slice(0, 8));
+
+  function withRoles(id: string, database: string): TenantDatabaseNames {
+    const names = {
+      database,
+      migratorRole: `m_${installationId}_${id}`,
+      applicationRole: `a_${installationId}_${id}`,
+    };
+    Object.values(names).forEach(assertIdentifierFits);
+    return names;
+  }
+
   return {
     neutral,
 
     /** Random, so that no name is ever used twice. */
     newTenantNames(slug: string): TenantDatabaseNames {
       const id = newNamePart();
-      const names = {
-        database:
-          style === 'opaque' ? `${databasePrefix}${id}` : withSlug(databasePrefix, slug, id.slice(0, 8)),
-        migratorRole: `m_${installationId}_${id}`,
-        applicationRole: `a_${installationId}_${id}`,
-      };
-      Object.values(names).forEach(assertIdentifierFits);
-      return names;
+      return withRoles(id, style === 'opaque' ? opaqueName(id) : nameWithSlug(slug, id));
+    },
+
+    /** For a database that has no tenant yet. */
+    newWarmNames(): TenantDatabaseNames {
+      const id = newNamePart();
+      return withRoles(id, opaqueName(id));
+    },
+
+    /** What the claimed database of that name is to be called. */
+    nameOfClaimed(database: string, slug: string): string {
+      return style === 'opaque' ? database : nameWithSlug(slug, newNamePart());
     },
 
     newTemplateNames() {

@@ -9,6 +9,7 @@ import { createRoles } from './steps/create-roles.ts';
 import { dropDatabase } from './steps/drop-database.ts';
 import { placeTenant } from './steps/place-tenant.ts';
 import { prepareTemplate } from './steps/prepare-template.ts';
+import { renameDatabase } from './steps/rename-database.ts';
 import { reserveDatabase } from './steps/reserve-database.ts';
 import { sealDatabase } from './steps/seal-database.ts';
 import { verifyDatabase } from './steps/verify-database.ts';
@@ -21,9 +22,10 @@ export type StepNeeds = MakingNeeds & {
 
 /** How a tenant is made. */
 export const provisionTenant = (needs: StepNeeds): readonly Step[] => [
-  placeTenant,
+  placeTenant(needs),
   prepareTemplate(needs.ensureCopy),
   reserveDatabase(needs),
+  renameDatabase,
   createRoles(needs),
   createDatabase(needs),
   sealDatabase(needs),

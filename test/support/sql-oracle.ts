@@ -19,6 +19,9 @@ export async function findInconsistencies(
     SELECT database_name AS name, 'database' AS kind FROM tenant_registry WHERE database_name IS NOT NULL
     UNION ALL SELECT migrator_role, 'role' FROM tenant_registry WHERE migrator_role IS NOT NULL
     UNION ALL SELECT application_role, 'role' FROM tenant_registry WHERE application_role IS NOT NULL
+    UNION ALL SELECT renamed_from, 'database' FROM tenant_registry WHERE renamed_from IS NOT NULL
+    UNION ALL SELECT unnest(ARRAY[database_name, migrator_role, application_role]), unnest(ARRAY['database', 'role', 'role'])
+      FROM warm_databases
     UNION ALL SELECT database_name, 'database' FROM template_copies
     UNION ALL SELECT builder_role, 'role' FROM template_copies WHERE status = 'building'`,
   );

@@ -12,6 +12,7 @@ export const buryTenant: Step = {
   async run(context) {
     const nothingLeft = {
       databaseName: null,
+      renamedFrom: null,
       migratorRole: null,
       applicationRole: null,
       sealedDataKey: null,

@@ -1,4 +1,4 @@
-import { dropTenantDatabase } from '../../databases/drop-database.ts';
+import { dropReserved } from '../drop-reserved.ts';
 import { type Step, serverDeadlineMs } from '../step.ts';
 import { type MakingNeeds, tenantInMaking } from '../tenant-in-making.ts';
 
@@ -12,8 +12,6 @@ export function createRoles(needs: MakingNeeds): Step {
     },
 
     /** The database goes with its roles, which have rights on it. */
-    async undo(context) {
-      if (context.names !== null) await dropTenantDatabase(await context.session(), context.names);
-    },
+    undo: dropReserved,
   };
 }

@@ -1,4 +1,4 @@
-import { dropTenantDatabase } from '../../databases/drop-database.ts';
+import { dropReserved } from '../drop-reserved.ts';
 import { type Step, serverDeadlineMs } from '../step.ts';
 
 /** Ends every connection, then removes database and roles. From here on there is no way back. */
@@ -6,7 +6,5 @@ export const dropDatabase: Step = {
   name: 'drop-database',
   deadlineMs: serverDeadlineMs,
 
-  async run(context) {
-    if (context.names !== null) await dropTenantDatabase(await context.session(), context.names);
-  },
+  run: dropReserved,
 };

@@ -1,21 +1,71 @@
 import { errors } from '../../errors/catalogue.ts';
+import { publish } from '../../registry/messages.ts';
+import type { RegistryTransaction } from '../../registry/registry-database.ts';
 import { chooseServer } from '../../registry/repositories/database-servers.ts';
-import type { Step } from '../step.ts';
+import { noteWay } from '../../registry/repositories/run-ways.ts';
+import type { Tenant, TenantChange } from '../../registry/repositories/tenants.ts';
+import { claimWarmDatabase } from '../../registry/repositories/warm-databases.ts';
+import type { Naming } from '../database-names.ts';
+import type { RunContext } from '../run-context.ts';
+import { type Step, usualDeadlineMs } from '../step.ts';
 
-/** Chooses the server; from here on the tenant is being provisioned. */
-export const placeTenant: Step = {
-  name: 'place-tenant',
+type Needs = { naming: Pick<Naming, 'nameOfClaimed'> };
 
-  async run(context) {
-    const { tenant } = context;
-    if (tenant.serverId !== null && tenant.status === 'provisioning') return;
-    if (tenant.serverId !== null && tenant.databaseName !== null) {
-      // Something of an earlier attempt may be left there, under these names.
-      await context.save({ status: 'provisioning', provisioningAt: new Date() });
-      return;
-    }
-    const server = await chooseServer(context.needs.registry, tenant.region);
-    if (server === undefined) throw errors.serverFull('of any region', 'all are full or draining');
-    await context.save({ status: 'provisioning', serverId: server.id, provisioningAt: new Date() });
-  },
-};
+/**
+ * Gives the tenant a place: a warm database, which the next steps then find finished, or a server where they
+ * make one. From here on the tenant is being provisioned.
+ */
+export function placeTenant(needs: Needs): Step {
+  return {
+    name: 'place-tenant',
+    deadlineMs: usualDeadlineMs,
+
+    async run(context) {
+      const { tenant } = context;
+      if (tenant.serverId !== null && tenant.status === 'provisioning') return;
+      const begun = { status: 'provisioning' as const, provisioningAt: new Date() };
+      if (tenant.serverId !== null && tenant.databaseName !== null) {
+        // Something of an earlier attempt may be left there, under these names.
+        await context.save(begun);
+        return;
+      }
+      await context.save(async (trx) => ({
+        ...begun,
+        ...((await claim(needs, trx, context)) ?? (await choose(trx, tenant))),
+      }));
+    },
+  };
+}
+
+async function claim(
+  { naming }: Needs,
+  trx: RegistryTransaction,
+  { tenant, run }: RunContext,
+): Promise<TenantChange | undefined> {
+  const { templateId, region, slug } = tenant;
+  if (templateId === null) return undefined;
+  const warm = await claimWarmDatabase(trx, { templateId, region, claimant: 'run' });
+  if (warm === undefined) return undefined;
+  await noteWay(trx, run.id, 'warm');
+  await publish(trx, { kind: 'warm.wanted', serverId: warm.serverId });
+  const databaseName = naming.nameOfClaimed(warm.databaseName, slug);
+  return {
+    serverId: warm.serverId,
+    databaseId: warm.id,
+    databaseName,
+    renamedFrom: databaseName === warm.databaseName ? null : warm.databaseName,
+    migratorRole: warm.migratorRole,
+    applicationRole: warm.applicationRole,
+    sealedDataKey: warm.sealedDataKey,
+    sealedApplicationPassword: warm.sealedApplicationPassword,
+    sealedMigratorPassword: warm.sealedMigratorPassword,
+    templateCopyId: warm.templateCopyId,
+    templateVersionId: warm.templateVersionId,
+  };
+}
+
+async function choose(trx: RegistryTransaction, { region }: Tenant): Promise<TenantChange> {
+  const server = await chooseServer(trx, region);
+  if (server === undefined) throw errors.serverFull('of any region', 'all are full or draining');
+  return { serverId: server.id };
+}

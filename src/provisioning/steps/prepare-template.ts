@@ -1,5 +1,6 @@
 import { sqlState } from '../../databases/sql-state.ts';
 import { errors } from '../../errors/catalogue.ts';
+import { noteWayOfCopy } from '../../registry/repositories/run-ways.ts';
 import { holdCopy } from '../../registry/repositories/template-copies.ts';
 import type { TemplateCopy } from '../../registry/repositories/templates.ts';
 import { isTemplateLost } from '../database-making.ts';
@@ -35,6 +36,7 @@ async function pin(context: RunContext, copy: TemplateCopy): Promise<boolean> {
   try {
     await context.save({ templateCopyId, templateVersionId, templateId }, async (trx) => {
       if (!(await holdCopy(trx, copy.id))) throw errors.templateLost(copy.databaseName, 'it was replaced');
+      await noteWayOfCopy(trx, context.run.id, copy.id);
     });
     return true;
   } catch (error) {

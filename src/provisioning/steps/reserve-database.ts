@@ -27,6 +27,7 @@ export function reserveDatabase({ naming, credentials }: { naming: Naming; crede
         serverId: null,
         databaseId: null,
         databaseName: null,
+        renamedFrom: null,
         migratorRole: null,
         applicationRole: null,
         sealedDataKey: null,

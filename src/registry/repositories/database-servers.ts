@@ -1,5 +1,5 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
-import type { RegistryExecutor } from '../registry-database.ts';
+import type { RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
 import type { DatabaseServers } from '../tables.generated.ts';
 
 export type DatabaseServerRow = Selectable<DatabaseServers>;
@@ -25,24 +25,64 @@ export async function findServer(
   return executor.selectFrom('databaseServers').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-/** The server with the smallest share of its capacity in use; full and draining ones take nobody. */
+export async function listServers(executor: RegistryExecutor): Promise<DatabaseServerRow[]> {
+  return executor.selectFrom('databaseServers').selectAll().orderBy('name').execute();
+}
+
+/** Who takes a place, and what they take, as far as it is known; those that are placed and not made yet too. */
+const usedDatabases = sql<number>`(
+  (SELECT count(*) FROM tenant_registry t WHERE t.server_id = server.id AND t.status <> 'deleted')
+  + (SELECT count(*) FROM warm_databases w WHERE w.server_id = server.id))::int`;
+const usedBytes = sql<number>`(
+  SELECT coalesce(sum(t.database_size_bytes), 0)::bigint FROM tenant_registry t
+   WHERE t.server_id = server.id AND t.status <> 'deleted')`;
+const hasRoom = sql<boolean>`(${usedDatabases} < server.capacity_databases
+  AND (server.capacity_bytes IS NULL OR ${usedBytes} < server.capacity_bytes))`;
+
+/**
+ * The server with the smallest share of its capacity in use, locked until the transaction in which somebody is
+ * placed there ends: of two who want the last place, one gets it. Full and draining ones take nobody.
+ */
 export async function chooseServer(
-  executor: RegistryExecutor,
+  trx: RegistryTransaction,
   region: string,
 ): Promise<DatabaseServerRow | undefined> {
+  for (;;) {
+    const candidate = await selectWithRoom(trx)
+      .orderBy(({ eb }) => eb('server.region', '=', region), 'desc')
+      .orderBy(sql`${usedDatabases}::float8 / server.capacity_databases`)
+      .orderBy('server.name')
+      .limit(1)
+      .executeTakeFirst();
+    if (candidate === undefined) return undefined;
+    await sql`SELECT FROM database_servers WHERE id = ${candidate.id} FOR NO KEY UPDATE`.execute(trx);
+    // Asked again with the lock in hand, in a statement of its own, which sees what was committed meanwhile.
+    const stillRoomy = await selectWithRoom(trx).where('server.id', '=', candidate.id).executeTakeFirst();
+    if (stillRoomy !== undefined) return stillRoomy;
+  }
+}
+
+function selectWithRoom(executor: RegistryExecutor) {
   return executor
     .selectFrom('databaseServers as server')
-    .leftJoin('tenantRegistry as tenant', (join) =>
-      join.onRef('tenant.serverId', '=', 'server.id').on('tenant.databaseName', 'is not', null),
-    )
     .selectAll('server')
     .where('server.status', '=', 'open')
     .where('server.weight', '>', 0)
-    .groupBy('server.id')
-    .having(({ eb, fn, ref }) => eb(fn.count('tenant.id'), '<', ref('server.capacityDatabases')))
-    .orderBy(({ eb }) => eb('server.region', '=', region), 'desc')
-    .orderBy(sql`count(tenant.id)::float8 / server.capacity_databases`)
-    .orderBy('server.name')
-    .limit(1)
-    .executeTakeFirst();
+    .where(hasRoom);
+}
+
+/** What the open servers have room for, in words; for whoever has to make room. */
+export async function describeCapacity(executor: RegistryExecutor): Promise<string> {
+  const servers = await executor
+    .selectFrom('databaseServers as server')
+    .select(['name', 'status', 'capacityDatabases', 'capacityBytes'])
+    .select([usedDatabases.as('databases'), usedBytes.as('bytes')])
+    .orderBy('name')
+    .execute();
+  return servers
+    .map(({ name, status, databases, capacityDatabases, bytes, capacityBytes }) => {
+      const size = capacityBytes === null ? '' : `, ${bytes} of ${capacityBytes} bytes`;
+      return `${name} has ${databases} of ${capacityDatabases} databases${size}${status === 'open' ? '' : ` and is ${status}`}`;
+    })
+    .join('; ');
 }

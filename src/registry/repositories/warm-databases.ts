@@ -98,6 +98,18 @@ export async function listWarmDatabases(
     .execute();
 }
 
+/** Whether any run is due or worked on. Those that wait for something to be mended do not count. */
+export async function isProvisioningUnderWay(executor: RegistryExecutor): Promise<boolean> {
+  const run = await executor
+    .selectFrom('provisioningRuns')
+    .select('id')
+    .where('status', 'in', ['pending', 'processing'])
+    .where('notBefore', '<=', sql<Date>`now()`)
+    .limit(1)
+    .executeTakeFirst();
+  return run !== undefined;
+}
+
 /**
  * Writes the names of a database before anything exists under them, if its server has room for it and takes
  * tenants. A placement that looks at the same server is not waited for.
