@@ -11,7 +11,12 @@ import type { TenantRoleNames } from './tenant-roles.ts';
  * Call it after the tenant's database is gone. Idempotent.
  */
 export async function dropTenantRoles(session: ServerSession, names: TenantRoleNames): Promise<void> {
-  const found = await readRoles(session, [names.migratorRole, names.applicationRole]);
+  await dropLoginRoles(session, [names.migratorRole, names.applicationRole]);
+}
+
+/** The same for login roles that no tenant has. Throws verification_failed for what somebody else made. */
+export async function dropLoginRoles(session: ServerSession, names: readonly string[]): Promise<void> {
+  const found = await readRoles(session, names);
   if (found.size === 0) return;
   for (const role of found.values()) assertOurs(role);
   const roles = [...found.keys()];

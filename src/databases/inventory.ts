@@ -1,21 +1,80 @@
-import { type DatabaseState, readDatabasesByPrefix } from './database-state.ts';
-import { type RoleState, readRolesByPrefix } from './role-state.ts';
+import { DATABASE_STATE, type DatabaseState } from './database-state.ts';
+import { ROLE_STATE, type RoleState } from './role-state.ts';
 import type { ServerSession } from './server-session.ts';
 
-export type Prefixes = {
-  readonly databasePrefixes: readonly string[];
-  readonly rolePrefixes: readonly string[];
+/** What to look for: everything with one of these prefixes, taken literally, and these names. */
+export type Wanted = { readonly prefixes: readonly string[]; readonly names: readonly string[] };
+
+export type ListedDatabase = DatabaseState & {
+  /** The roles beside its owner that have any right on it. */
+  readonly grantees: readonly string[];
+  /** Sessions of clients in it, whoever they are. */
+  readonly sessions: number;
 };
 
-export type PlatformObjects = { readonly databases: DatabaseState[]; readonly roles: RoleState[] };
+export type ListedRole = RoleState & {
+  readonly mayCreateDatabasesOrRoles: boolean;
+  /** -1: none. */
+  readonly connectionLimit: number;
+  /** Sessions that logged in as it. */
+  readonly sessions: number;
+};
 
-/** What the server has by the platform's names, to be compared with what the registry says. */
+export type PlatformObjects = { readonly databases: ListedDatabase[]; readonly roles: ListedRole[] };
+
+const sessionsBy = (column: string) => `
+    SELECT s.${column}, count(*)::int AS sessions FROM pg_stat_activity s
+     WHERE s.backend_type = 'client backend' GROUP BY 1`;
+const isWanted = (name: string) =>
+  `(${name} = ANY($2::text[]) OR EXISTS (SELECT FROM unnest($1::text[]) p WHERE starts_with(${name}, p)))`;
+
+const DATABASES = `
+  SELECT ${DATABASE_STATE},
+         ARRAY(SELECT DISTINCT pg_get_userbyid(a.grantee)::text FROM aclexplode(d.datacl) a
+                WHERE a.grantee NOT IN (0, d.datdba) ORDER BY 1) AS grantees,
+         coalesce(used.sessions, 0) AS sessions
+    FROM pg_database d
+    LEFT JOIN (${sessionsBy('datid')}) used ON used.datid = d.oid
+   WHERE ${isWanted('d.datname::text')}
+   ORDER BY 1`;
+
+const ROLES = `
+  SELECT ${ROLE_STATE},
+         r.rolcreatedb OR r.rolcreaterole AS "mayCreateDatabasesOrRoles",
+         r.rolconnlimit AS "connectionLimit", coalesce(used.sessions, 0) AS sessions
+    FROM pg_roles r
+    LEFT JOIN (${sessionsBy('usesysid')}) used ON used.usesysid = r.oid
+   WHERE ${isWanted('r.rolname::text')}
+   ORDER BY 1`;
+
+/** What the server has by the platform's names, to be compared with what the registry says. Two statements. */
 export async function listPlatformObjects(
   session: Pick<ServerSession, 'rows'>,
-  { databasePrefixes, rolePrefixes }: Prefixes,
+  { databases, roles }: { databases: Wanted; roles: Wanted },
 ): Promise<PlatformObjects> {
+  const values = ({ prefixes, names }: Wanted) => [[...prefixes], [...names]];
   return {
-    databases: await readDatabasesByPrefix(session, databasePrefixes),
-    roles: await readRolesByPrefix(session, rolePrefixes),
+    databases: await session.rows<ListedDatabase>(DATABASES, values(databases)),
+    roles: await session.rows<ListedRole>(ROLES, values(roles)),
   };
+}
+
+/**
+ * Which of these databases hold objects of the role: that is in a catalog which all databases share, so that
+ * nobody has to enter them, and a clone has it from its template.
+ */
+export async function listDatabasesWithObjectsOf(
+  session: Pick<ServerSession, 'rows'>,
+  role: string,
+  databases: readonly string[],
+): Promise<Set<string>> {
+  const found = await session.rows<{ name: string }>(
+    `SELECT d.datname::text AS name FROM pg_database d
+      WHERE d.datname = ANY($2::text[])
+        AND EXISTS (SELECT FROM pg_shdepend s
+                     WHERE s.dbid = d.oid AND s.refclassid = 'pg_authid'::regclass
+                       AND s.refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1))`,
+    [role, [...databases]],
+  );
+  return new Set(found.map(({ name }) => name));
 }

@@ -9,12 +9,14 @@ export type RoleState = {
   readonly memberOf: readonly string[];
 };
 
-const ROLES = `
-  SELECT r.rolname::text AS name, r.rolcanlogin AS "canLogin",
+/** The columns of it, of pg_roles `r`. */
+export const ROLE_STATE = `
+         r.rolname::text AS name, r.rolcanlogin AS "canLogin",
          r.rolsuper OR r.rolreplication OR r.rolbypassrls OR r.oid < 16384 AS "isPowerful",
          ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-                WHERE m.member = r.oid ORDER BY 1) AS "memberOf"
-    FROM pg_roles r`;
+                WHERE m.member = r.oid ORDER BY 1) AS "memberOf"`;
+
+const ROLES = `SELECT ${ROLE_STATE} FROM pg_roles r`;
 
 /** The roles of these names that exist. */
 export async function readRoles(
@@ -23,15 +25,6 @@ export async function readRoles(
 ): Promise<Map<string, RoleState>> {
   const found = await session.rows<RoleState>(`${ROLES} WHERE r.rolname = ANY($1::text[])`, [[...names]]);
   return new Map(found.map((role) => [role.name, role]));
-}
-
-/** The roles whose names begin with one of the prefixes, taken literally. */
-export function readRolesByPrefix(
-  session: Pick<ServerSession, 'rows'>,
-  prefixes: readonly string[],
-): Promise<RoleState[]> {
-  const condition = 'EXISTS (SELECT FROM unnest($1::text[]) p WHERE starts_with(r.rolname::text, p))';
-  return session.rows<RoleState>(`${ROLES} WHERE ${condition} ORDER BY 1`, [[...prefixes]]);
 }
 
 /** Throws when a role of this name exists that the platform cannot have made: it is somebody's, and is left alone. */

@@ -4,7 +4,7 @@ import { closeDatabase } from '../../src/databases/close-database.ts';
 import { createClosedDatabase } from '../../src/databases/create-database.ts';
 import { listOpenDatabases, readDatabase } from '../../src/databases/database-state.ts';
 import { dropTenantDatabase } from '../../src/databases/drop-database.ts';
-import { listPlatformObjects } from '../../src/databases/inventory.ts';
+import { listDatabasesWithObjectsOf, listPlatformObjects } from '../../src/databases/inventory.ts';
 import { ensureNeutralRoles } from '../../src/databases/neutral-roles.ts';
 import { readRoles } from '../../src/databases/role-state.ts';
 import { newPassword, scramVerifier } from '../../src/databases/scram-verifier.ts';
@@ -186,8 +186,8 @@ describe('dropTenantDatabase', () => {
       await leave(tenant);
       await dropTenantDatabase(on.session, tenant.names);
       const left = await listPlatformObjects(on.session, {
-        databasePrefixes: [tenant.names.database],
-        rolePrefixes: [tenant.names.migratorRole, tenant.names.applicationRole],
+        databases: { prefixes: [], names: [tenant.names.database] },
+        roles: { prefixes: [], names: [tenant.names.migratorRole, tenant.names.applicationRole] },
       });
       expect(left).toEqual({ databases: [], roles: [] });
     }
@@ -229,15 +229,38 @@ describe('ensureNeutralRoles', () => {
 });
 
 describe('the inventory', () => {
+  const wanted = (databases: string[], roles: string[]) => ({
+    databases: { prefixes: databases, names: [] },
+    roles: { prefixes: roles, names: [] },
+  });
+
+  it('tells rights, limits, sessions and whose objects a database holds', async () => {
+    const { names, passwords } = await on.makeTenant(on.session);
+    await on.logIn(names.applicationRole, passwords.application, names.database);
+    const { databases, roles } = await listPlatformObjects(
+      on.session,
+      wanted([names.database], [names.applicationRole]),
+    );
+    const grantees = [names.applicationRole, names.migratorRole, neutral.owner].sort();
+    expect(databases).toMatchObject([{ sessions: 1, isOpenToPublic: false, allowsConnections: true }]);
+    expect([...(databases[0]?.grantees ?? [])].sort()).toEqual(grantees);
+    expect(roles).toMatchObject([
+      { connectionLimit: 10, sessions: 1, mayCreateDatabasesOrRoles: false, memberOf: [neutral.application] },
+    ]);
+    const holders = [names.database, 'postgres'];
+    const held = await listDatabasesWithObjectsOf(on.session, neutral.owner, holders);
+    expect([...held]).toEqual([names.database]);
+  });
+
   it('takes the prefixes literally', async () => {
     const { names } = await on.makeTenant(on.session);
     await on.session.run('CREATE ROLE mxlookalike');
-    const found = await listPlatformObjects(on.session, { databasePrefixes: ['t_'], rolePrefixes: ['m_'] });
+    const found = await listPlatformObjects(on.session, wanted(['t_'], ['m_']));
     expect(found.databases.map(({ name }) => name)).toContain(names.database);
     expect(found.databases.every(({ name }) => name.startsWith('t_'))).toBe(true);
     expect(found.roles.map(({ name }) => name)).toContain(names.migratorRole);
     expect(found.roles.map(({ name }) => name)).not.toContain('mxlookalike');
-    expect(await listPlatformObjects(on.session, { databasePrefixes: ['%'], rolePrefixes: ['_'] })).toEqual({
+    expect(await listPlatformObjects(on.session, wanted(['%'], ['_']))).toEqual({
       databases: [],
       roles: [],
     });
