@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -235,6 +235,14 @@ describe.skipIf(tools === null)('dumping and restoring for real', () => {
     const seen = await readFile(join(on.folder, 'docker-seen'), 'utf8');
     expect(seen).toContain('exec -i a-database sh -c');
     expect(seen).not.toContain(on.server.admin.password);
+    // What ps shows within the container: the tools were given the file that the password was put into.
+    const within = await readFile(join(on.folder, 'container-seen'), 'utf8');
+    expect(within).toMatch(/pg_dump .*--dbname=/);
+    expect(within).toMatch(/pg_restore .*--use-list=/);
+    expect(within).toMatch(/^PGPASSFILE=.+$/m);
+    expect(within).not.toContain(on.server.admin.password);
+    const [, passwordFile = ''] = within.match(/^PGPASSFILE=(.+)$/m) ?? [];
+    expect(existsSync(passwordFile)).toBe(false);
   });
 
   it('says what docker said when the container is not there', async () => {
@@ -249,9 +257,18 @@ describe.skipIf(tools === null)('dumping and restoring for real', () => {
     });
   });
 
+  /** The real tools, each of which first writes down what others on its machine can see of it. */
+  async function makeContainerTools(bin: string): Promise<string> {
+    const note = `{ echo "$0 $*"; tr '\\0' ' ' < /proc/$$/cmdline; env; } >> "${on.folder}/container-seen"`;
+    const pgDump = await on.makeShim('pg_dump', `${note}; exec "${bin}/pg_dump" "$@"`);
+    const pgRestore = await on.makeShim('pg_restore', `${note}; exec "${bin}/pg_restore" "$@"`);
+    await rename(pgRestore, join(dirname(pgDump), 'pg_restore'));
+    return dirname(pgDump);
+  }
+
   /** A docker whose containers are this machine, where PGPORT is set as in a container's environment. */
   async function makeDocker(): Promise<string> {
-    const bin = dirname(real().where);
+    const bin = await makeContainerTools(dirname(real().where));
     const docker = await on.makeShim(
       'docker',
       `echo "$@" >> "${on.folder}/docker-seen"; env >> "${on.folder}/docker-seen"

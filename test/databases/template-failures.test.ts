@@ -1,7 +1,7 @@
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findPgTools } from '../../src/databases/pg-tools.ts';
 import type { PgTools } from '../../src/databases/pg-tools-contract.ts';
 import { discardTemplate, dropTemplate } from '../../src/databases/template-database.ts';
@@ -44,7 +44,7 @@ describe.skipIf(tools === null)('a template that cannot be built', () => {
     return tools;
   };
   const withPgDump = async (script: string): Promise<PgTools> => {
-    const version = `[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) ${on.major}.1"; exit; }`;
+    const version = `[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) ${real().major}.1"; exit; }`;
     const pgDump = await on.makeShim('pg_dump', `${version}\n${script}`);
     return findPgTools({ pgDump, serverMajor: on.major, searchPath: process.env.PATH ?? '' });
   };
@@ -138,6 +138,43 @@ describe.skipIf(tools === null)('a template that cannot be built', () => {
     );
     const built = await build(changing, once);
     expect(built.tables).toBe(2);
+    await dropTemplate(on.session, names.template);
+  });
+
+  it('dumps again when the source changes while pg_dump is at work', async () => {
+    const changing = await on.makeSource('CREATE TABLE a (id int); CREATE TABLE z (id int)');
+    const [attempts, ready, go] = ['attempts', 'ready', 'go'].map((name) =>
+      join(on.folder, `mid-dump-${name}`),
+    );
+    const held = await withPgDump(
+      `echo x >> "${attempts}"; touch "${ready}"; while [ ! -e "${go}" ]; do sleep 0.05; done; exec "${real().where}" "$@"`,
+    );
+    const building = build(changing, held);
+    await vi.waitFor(() => access(ready ?? ''), { timeout: 15_000 });
+    // The lock makes pg_dump wait behind a change that is made but not committed yet.
+    const other = await on.connect(changing);
+    await other.query("BEGIN; ALTER TABLE z ADD COLUMN later text DEFAULT 'x'; CREATE TABLE new (id int)");
+    await writeFile(go ?? '', '');
+    await vi.waitFor(
+      async () => {
+        const waiting = await on.session.rows(
+          `SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%'`,
+          [changing],
+        );
+        expect(waiting).toHaveLength(1);
+      },
+      { timeout: 15_000 },
+    );
+    await other.query('COMMIT').finally(() => other.end());
+    const built = await building;
+    const application = await on.asApplication(await on.makeTenant(names.template));
+    const { rows } = await application
+      .query(
+        "SELECT to_regclass('public.new') IS NOT NULL AS new, (SELECT count(later) FROM z)::int AS later",
+      )
+      .finally(() => application.end());
+    expect({ rows, tables: built.tables }).toEqual({ rows: [{ new: true, later: 0 }], tables: 3 });
+    expect(await readFile(attempts ?? '', 'utf8')).toBe('x\nx\n');
     await dropTemplate(on.session, names.template);
   });
 

@@ -88,6 +88,23 @@ describe.skipIf(tools === null)('the author of a source', () => {
     await on.session.run(`DROP ROLE ${villain}`);
   });
 
+  it('gains nothing by a function that runs as its owner, where a plain restore makes a superuser', async () => {
+    if (tools === null) throw new Error('There are no tools.');
+    const source = await on.makeSource(`CREATE TABLE public.t (id int);
+      CREATE FUNCTION public.climb() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+        AS 'BEGIN ALTER ROLE ${villain} SUPERUSER; END'`);
+    const { names } = await on.build({ kind: 'database', name: source, tools });
+    const tenant = await on.makeTenant(names.template);
+    for (const client of [await on.asApplication(tenant), await on.asMigrator(tenant)]) {
+      const climb = client.query('SELECT public.climb()').finally(() => client.end());
+      await expect(climb).rejects.toMatchObject({ code: '42501' });
+    }
+    expect(await isSuperuser()).toBe(false);
+    await restorePlainly(source, `SET ROLE ${villain}; SELECT public.climb()`);
+    expect(await isSuperuser()).toBe(true);
+    await on.session.run(`ALTER ROLE ${villain} NOSUPERUSER`);
+  });
+
   it('gains nothing by an event trigger’s function that runs as its owner', async () => {
     if (tools === null) throw new Error('There are no tools.');
     const source = await on.makeSource(`${grab()} CREATE TABLE public.t (id int);
@@ -156,7 +173,7 @@ describe.skipIf(tools === null)('the author of a source', () => {
 });
 
 /** What everybody does by hand: everything as superuser. */
-async function restorePlainly(source: string): Promise<void> {
+async function restorePlainly(source: string, then = 'CREATE TABLE public.by_hand (id int)'): Promise<void> {
   if (tools === null) throw new Error('There are no tools.');
   const database = await on.makeSource('SELECT 1');
   const plain = `plain_${newNamePart()}`;
@@ -172,6 +189,6 @@ async function restorePlainly(source: string): Promise<void> {
     const request = { archive: file, entries, serverMajor: on.major, signal };
     await tools.restore({ ...request, login: { ...login, database: plain } });
   });
-  await on.query(plain, 'CREATE TABLE public.by_hand (id int)');
+  await on.query(plain, then);
   await on.session.run(`DROP DATABASE ${plain}`);
 }

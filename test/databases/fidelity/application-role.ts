@@ -6,8 +6,8 @@ type Table = { name: string; columns: { name: string; value: string }[] };
 export type InsertOutcome = { readonly table: string; readonly outcome: string };
 
 /**
- * Everything that takes rows, with each column that must be given and a value of its type. A value may break a
- * rule of the application's; that it comes to that is the proof that the role may insert.
+ * Everything that takes rows, with each column that must be given, and a value of its type or of the row that it
+ * refers to. A value may break a rule of the application's; that it comes to that proves that the role may insert.
  */
 const INSERTABLE = `
   WITH RECURSIVE base AS (
@@ -17,7 +17,9 @@ const INSERTABLE = `
   )
   SELECT c.oid::regclass::text AS name, coalesce((
     SELECT json_agg(json_build_object('name', quote_ident(a.attname), 'value', format('%s::%s',
-        CASE WHEN t.typname = 'uuid' THEN 'gen_random_uuid()'
+        CASE WHEN k.column IS NOT NULL THEN format('(SELECT %s FROM %s LIMIT 1)', k.column, k.table)
+             WHEN $1::jsonb ? d.typname THEN quote_literal($1::jsonb ->> d.typname)
+             WHEN t.typname = 'uuid' THEN 'gen_random_uuid()'
              WHEN t.typname IN ('json', 'jsonb') THEN quote_literal('{}')
              WHEN t.typname = 'bytea' THEN quote_literal('x')
              WHEN t.typname = 'xml' THEN quote_literal('<x/>')
@@ -30,7 +32,12 @@ const INSERTABLE = `
              WHEN t.typcategory = 'T' THEN quote_literal('1 day') WHEN t.typcategory = 'A' THEN quote_literal('{}')
              WHEN t.typcategory = 'R' THEN quote_literal('empty') WHEN t.typcategory = 'S' THEN quote_literal('x')
              ELSE 'NULL' END, format_type(a.atttypid, a.atttypmod))) ORDER BY a.attnum)
-      FROM pg_attribute a JOIN base b ON b.oid = a.atttypid JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+      FROM pg_attribute a JOIN pg_type d ON d.oid = a.atttypid JOIN base b ON b.oid = d.oid JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+      LEFT JOIN LATERAL (
+        SELECT quote_ident(r.attname) AS column, f.confrelid::regclass::text AS table
+          FROM pg_constraint f JOIN pg_attribute r ON r.attrelid = f.confrelid
+           AND r.attnum = f.confkey[array_position(f.conkey, a.attnum)]
+         WHERE f.conrelid = c.oid AND f.contype = 'f' AND a.attnum = ANY(f.conkey) LIMIT 1) k ON true
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND (a.attnotnull OR c.relkind = 'v')
        AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = ''), '[]') AS columns
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -39,27 +46,34 @@ const INSERTABLE = `
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
    ORDER BY 1`;
 
-/** Tries a row in each, of which nothing stays. */
-export async function insertEverywhere(client: pg.Client): Promise<InsertOutcome[]> {
-  const { rows } = await client.query<Table>(INSERTABLE);
-  const outcomes: InsertOutcome[] = [];
-  for (const table of rows) outcomes.push({ table: table.name, outcome: await tryRow(client, table) });
-  return outcomes;
+/** As deep as tables refer to each other. */
+const ROUNDS = 4;
+
+/**
+ * Gives each a row; those whose row was refused again in the next round, when there is more to refer to.
+ * `values` has one for each type whose values must be of a certain form.
+ */
+export async function insertEverywhere(
+  client: pg.Client,
+  values: Readonly<Record<string, string>>,
+): Promise<InsertOutcome[]> {
+  const { rows: tables } = await client.query<Table>(INSERTABLE, [JSON.stringify(values)]);
+  const outcomes = new Map<string, string>();
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const open = tables.filter(({ name }) => outcomes.get(name) !== 'inserted');
+    for (const table of open) outcomes.set(table.name, await tryRow(client, table));
+  }
+  return [...outcomes].map(([table, outcome]) => ({ table, outcome }));
 }
 
 async function tryRow(client: pg.Client, { name, columns }: Table): Promise<string> {
   const list = columns.map((column) => column.name).join(', ');
   const values = columns.map(({ value }) => value).join(', ');
   const row = columns.length === 0 ? 'DEFAULT VALUES' : `(${list}) VALUES (${values})`;
-  await client.query('BEGIN');
-  try {
-    await client.query(`INSERT INTO ${name} ${row}`);
-    return 'inserted';
-  } catch (error) {
-    return describe(error);
-  } finally {
-    await client.query('ROLLBACK');
-  }
+  return client.query(`INSERT INTO ${name} ${row}`).then(
+    () => 'inserted',
+    (error: unknown) => describe(error),
+  );
 }
 
 function describe(error: unknown): string {

@@ -54,6 +54,8 @@ await describeFidelity({
   ],
   table: { schema: 'public', name: 'animal' },
   insertable: 16,
+  inserted: 10,
+  values: { email: 'someone@example.com' },
   refusals: {
     // The row has come as far as the other server, and as the number that the table gives out itself.
     far_away: /^42704: user mapping not found/,

@@ -50,7 +50,7 @@ const QUERIES = [
       'SELECT,INSERT,UPDATE,DELETE,TRUNCATE,TRIGGER,REFERENCES',
       "has_table_privilege('public', c.oid, p)",
     ),
-    from: `${relations} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
+    from: `pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
   }),
   privilegeFact({
     kind: 'sequence',

@@ -17,6 +17,10 @@ export type FidelityCase = {
   /** A table of the application's, and how many take rows. */
   readonly table: { readonly schema: string; readonly name: string };
   readonly insertable: number;
+  /** How many of them take a made-up row at least; the others stop at a rule of the application's. */
+  readonly inserted: number;
+  /** Values that types accept, by their names. */
+  readonly values?: Readonly<Record<string, string>>;
   /** What may keep a row out of the named tables, beside the rules of the data itself. */
   readonly refusals?: Readonly<Record<string, RegExp>>;
 };
@@ -38,9 +42,9 @@ export async function describeFidelity(given: FidelityCase): Promise<void> {
     });
     afterAll(() => on?.stop());
 
-    it.each(ways)('equals one dump and restore of the source (%s)', async (way) => {
+    it.each(ways)('equals one dump and restore of the source (%s)', (way) => {
       expect(on.expected.size).toBeGreaterThan(100);
-      expect(await on.differences(way)).toEqual(given.differences ?? []);
+      expect(on.differences(way)).toEqual(given.differences ?? []);
     });
 
     it.each(ways)('leaves to superusers what nobody else may own (%s)', async (way) => {
@@ -51,7 +55,7 @@ export async function describeFidelity(given: FidelityCase): Promise<void> {
 
     it.each(ways)('lets the application insert into everything that takes rows (%s)', async (way) => {
       const client = await on.asApplication(way);
-      const outcomes = await insertEverywhere(client).finally(() => client.end());
+      const outcomes = await insertEverywhere(client, given.values ?? {}).finally(() => client.end());
       const refused = outcomes.filter(
         ({ table, outcome }) =>
           outcome !== 'inserted' &&
@@ -61,8 +65,8 @@ export async function describeFidelity(given: FidelityCase): Promise<void> {
       expect(refused).toEqual([]);
       expect(outcomes).toHaveLength(given.insertable);
       const inserted = outcomes.filter(({ outcome }) => outcome === 'inserted').length;
-      console.log(`${given.name} (${way}): ${inserted} of ${outcomes.length} took the first row`);
-      expect(inserted).toBeGreaterThan(outcomes.length / 4);
+      console.log(`${given.name} (${way}): ${inserted} of ${outcomes.length} took a row`);
+      expect(inserted).toBeGreaterThanOrEqual(given.inserted);
     });
 
     it.each(ways)('lets the application change no schema (%s)', async (way) => {

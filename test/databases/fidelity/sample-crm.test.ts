@@ -9,4 +9,6 @@ await describeFidelity({
   }),
   table: { schema: 'public', name: 'companies' },
   insertable: 38,
+  inserted: 25,
+  values: { currency_code: 'EUR', email_address: 'someone@example.com', country_code: 'DE' },
 });

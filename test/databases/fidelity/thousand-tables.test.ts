@@ -6,4 +6,5 @@ await describeFidelity({
   source: async () => ({ script: thousandTables() }),
   table: { schema: 'public', name: 'thing_0500' },
   insertable: 1_000,
+  inserted: 1_000,
 });
