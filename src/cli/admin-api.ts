@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import type { AdminCall, AdminRequest } from './admin-request.ts';
-import { type Answer, failureOf, readData, readEnvelope } from './api-answer.ts';
+import type { AdminRequest } from './admin-request.ts';
+import { type Answer, failureOf, readData } from './api-answer.ts';
+import { createAsk, preference } from './ask.ts';
+import { createTemplateCalls } from './template-api.ts';
 
 /** As `GET /api/admin/tenants` shows it; members that this program does not know stay. */
 const tenant = z.looseObject({
@@ -62,13 +64,10 @@ const pathOf = (key: string) => `${tenantsPath}/${encodeURIComponent(key)}`;
 
 /** The admin API in this program's words. A tenant is named by id or slug. */
 export function createAdminApi(request: AdminRequest) {
-  async function ask<Schema extends z.ZodType>(call: AdminCall, schema: Schema) {
-    const answer = await request(call);
-    const { data, page } = readEnvelope(answer);
-    return { ...readData(data, schema, answer.status), page };
-  }
+  const ask = createAsk(request);
 
   return {
+    ...createTemplateCalls(ask),
     async listTenants(query: Record<string, string>): Promise<TenantPage> {
       const answer = await ask({ method: 'GET', path: tenantsPath, query }, z.array(tenant));
       return { ...answer, nextCursor: answer.page?.next_cursor ?? null, total: answer.page?.total };
@@ -101,11 +100,6 @@ export function createAdminApi(request: AdminRequest) {
 }
 
 export type AdminApi = ReturnType<typeof createAdminApi>;
-
-/** RFC 7240. */
-function preference(waitSeconds: number): string {
-  return waitSeconds > 0 ? `wait=${waitSeconds}` : 'respond-async';
-}
 
 function isProblem(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'success' in body && body.success === false;

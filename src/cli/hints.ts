@@ -10,6 +10,7 @@ const hintOfCode: Readonly<Record<string, string>> = {
   tenant_not_found: 'See all tenants with: tenant-cli list',
   route_not_found: 'Check TENANT_MANAGER_URL, or update tenant-manager: it does not know this command yet.',
   state_conflict: 'See its state with: tenant-cli show TENANT',
+  template_exists: 'See what there is with: tenant-cli templates',
   slug_taken: 'Choose another with --slug, or leave it out to have one made from the name.',
   email_taken: 'Give the password that belongs to this address, or another address.',
   confirmation_required: 'Add: --confirm SLUG',
@@ -34,6 +35,9 @@ const optionOfField: Readonly<Record<string, string>> = {
   cursor: '--cursor',
   grace_days: '--grace-days',
   confirm: '--confirm',
+  source_database: '--source-database',
+  data_tables: '--data-tables',
+  key: 'the key',
 };
 
 export function hintsFor(code: string | undefined, status: number): string[] {
