@@ -115,10 +115,9 @@ function createSession({ client, server, features, database, limitMs }: SessionP
     const lockTimeoutMs = Math.max(1, Math.ceil(waitMs));
     try {
       // A session's lock outlives the transaction; the limits do not.
-      await query('BEGIN');
-      await query(`SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL statement_timeout = 0`);
-      await query('SELECT pg_advisory_lock($1::bigint)', [advisoryKey(key)], lockTimeoutMs);
-      await query('COMMIT');
+      const limits = `SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL statement_timeout = 0`;
+      const take = `SELECT pg_advisory_lock(${advisoryKey(key)}::bigint)`;
+      await query(`BEGIN; ${limits}; ${take}; COMMIT`, undefined, lockTimeoutMs);
       return true;
     } catch (error) {
       if (sqlState(error) !== '55P03') throw error;

@@ -52,6 +52,7 @@ export class RunContext {
   readonly #isTakingBack: boolean;
   #stepLimit: AbortSignal | undefined;
   #tenant: Tenant;
+  #server: DatabaseServer | undefined;
   #session: ServerSession | undefined;
   readonly #closing = new AbortController();
 
@@ -87,8 +88,11 @@ export class RunContext {
   }
 
   async server(): Promise<DatabaseServer> {
-    if (this.#tenant.serverId === null) throw errors.fenced();
-    return this.needs.serverOf(this.#tenant.serverId);
+    const { serverId } = this.#tenant;
+    if (serverId === null) throw errors.fenced();
+    // Each step asks; a server that moves meanwhile is found by the next attempt.
+    if (this.#server?.id !== serverId) this.#server = await this.needs.serverOf(serverId);
+    return this.#server;
   }
 
   /**

@@ -1,7 +1,6 @@
 import type { Messages } from '../registry/messages.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
-import { findRun, listSteps, type ProvisioningRun } from '../registry/repositories/provisioning-runs.ts';
-import { findTenant } from '../registry/repositories/tenants.ts';
+import { findRunProgress, type StoredProgress } from '../registry/repositories/run-progress.ts';
 import type { RunStatus, StepStatus } from '../registry/tables.generated.ts';
 import { type Watching, waitForRow, watchRow } from '../registry/watch-row.ts';
 
@@ -48,28 +47,16 @@ export const hasEnded = ({ status }: Pick<RunProgress, 'status'>): boolean =>
   status === 'completed' || status === 'failed' || status === 'cancelled';
 
 async function readProgress(registry: RegistryDatabase, runId: string): Promise<RunProgress | undefined> {
-  const run = await findRun(registry, runId);
+  const run = await findRunProgress(registry, runId);
   if (run === undefined) return undefined;
-  const [tenant, steps] = await Promise.all([findTenant(registry, run.tenantId), listSteps(registry, runId)]);
-  return {
-    runId,
-    tenantId: run.tenantId,
-    slug: tenant?.slug ?? '',
-    status: run.status,
-    progress: run.progress,
-    currentStep: run.currentStep,
-    steps: steps.map(({ name, status, startedAt, finishedAt }) => ({
-      name,
-      status,
-      startedAt,
-      finishedAt,
-    })),
-    ...publicError(run),
-  };
+  const { tenantId, slug, status, progress, currentStep, steps } = run;
+  return { runId, tenantId, slug, status, progress, currentStep, steps, ...publicError(run) };
 }
 
 /** Why it takes longer, without a word about the installation. */
-function publicError(run: ProvisioningRun): { error?: RunProgress['error'] & object } {
+function publicError(run: Pick<StoredProgress, 'status' | 'errorCode'>): {
+  error?: RunProgress['error'] & object;
+} {
   if (run.errorCode === null) return {};
   if (run.status === 'failed') {
     return {

@@ -1,5 +1,5 @@
 import { errors } from '../errors/catalogue.ts';
-import { findCopy } from '../registry/repositories/templates.ts';
+import { findCopy, type TemplateCopy } from '../registry/repositories/templates.ts';
 import type { Credentials } from './credentials.ts';
 import type { DatabaseInMaking, DatabaseMaking } from './database-making.ts';
 import type { RunContext } from './run-context.ts';
@@ -21,9 +21,15 @@ export async function tenantInMaking(
   };
 }
 
-async function pinnedCopy(context: RunContext) {
+/** By attempt: what is cloned from a copy never changes while it is pinned. */
+const pinned = new WeakMap<RunContext, TemplateCopy>();
+
+async function pinnedCopy(context: RunContext): Promise<TemplateCopy> {
   const { templateCopyId } = context.tenant;
+  const known = pinned.get(context);
+  if (known !== undefined && known.id === templateCopyId) return known;
   const copy = templateCopyId === null ? undefined : await findCopy(context.needs.registry, templateCopyId);
   if (copy === undefined) throw errors.verificationFailed('its template copy is gone');
+  pinned.set(context, copy);
   return copy;
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
-import { publish } from '../messages.ts';
+import { notification } from '../messages.ts';
 import type { RegistryDatabase, RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
 import type { JsonObject, JsonValue } from '../tables.generated.ts';
 
@@ -30,11 +30,13 @@ export type Postponement = { delayMs: number; error?: string };
 
 /** Call it in the transaction of the change that must be told: both are committed, or neither. */
 export async function insertOutbox(executor: RegistryExecutor, message: OutboxMessage): Promise<void> {
+  const { topic, payload } = message;
   await executor
-    .insertInto('outbox')
-    .values({ eventId: uuidv7(), topic: message.topic, payload: JSON.stringify(message.payload) })
+    .with('added', (db) =>
+      db.insertInto('outbox').values({ eventId: uuidv7(), topic, payload: JSON.stringify(payload) }),
+    )
+    .selectNoFrom(notification({ kind: 'outbox.added' }).as('told'))
     .execute();
-  await publish(executor, { kind: 'outbox.added' });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Insertable, type RawBuilder, type Selectable, sql, type Updateable } from 'kysely';
-import { publish } from '../messages.ts';
+import { notification, publish } from '../messages.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { ProvisioningRuns, ProvisioningSteps, StepStatus } from '../tables.generated.ts';
 import { isCancelled } from './run-cancellations.ts';
@@ -121,49 +121,53 @@ export type RunEnd =
 
 /** @returns false when the run is another's by now. */
 export async function finishRun(executor: RegistryExecutor, run: OwnedRun, end: RunEnd): Promise<boolean> {
-  const isOwned = await changed(executor, run, {
-    status: end.status,
-    owner: null,
-    finishedAt: sql<Date>`now()`,
-    ...(end.status === 'completed'
-      ? { progress: 100, errorCode: null, errorDetail: null, needsAttention: false }
-      : { errorCode: end.errorCode, errorDetail: end.errorDetail, needsAttention: end.needsAttention }),
-  });
-  if (!isOwned) return false;
-  const stepEnd =
-    end.status === 'completed'
-      ? ({ status: 'done' } as const)
-      : ({ status: 'failed', errorCode: end.errorCode } as const);
-  await endRunningStep(executor, run.id, stepEnd);
-  await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
-  return true;
-}
-
-type StepEnd = { status: StepStatus; errorCode?: string };
-
-async function endRunningStep(executor: RegistryExecutor, runId: string, end: StepEnd): Promise<void> {
-  await executor
-    .updateTable('provisioningSteps')
-    .set({ ...end, finishedAt: sql<Date>`now()` })
-    .where('runId', '=', runId)
-    .where('status', '=', 'running')
-    .execute();
+  const change = { status: end.status, finishedAt: sql<Date>`now()` };
+  if (end.status === 'completed') {
+    const success = { progress: 100, errorCode: null, errorDetail: null, needsAttention: false };
+    return letGo(executor, run, { change: { ...change, ...success }, stepEnd: { status: 'done' } });
+  }
+  const { errorCode, errorDetail, needsAttention } = end;
+  const failure = { errorCode, errorDetail, needsAttention };
+  const stepEnd = { status: 'failed', errorCode } as const;
+  return letGo(executor, run, { change: { ...change, ...failure }, stepEnd });
 }
 
 export type Pause = { delayMs: number; errorCode: string; errorDetail: string };
 
 /** Lets go of a run that is tried again later. @returns false when it is another's by now. */
 export async function pauseRun(executor: RegistryExecutor, run: OwnedRun, pause: Pause): Promise<boolean> {
-  const isOwned = await changed(executor, run, {
-    owner: null,
-    notBefore: sql<Date>`now() + ${pause.delayMs} * interval '1 millisecond'`,
-    errorCode: pause.errorCode,
-    errorDetail: pause.errorDetail,
-  });
-  if (!isOwned) return false;
-  await endRunningStep(executor, run.id, { status: 'failed', errorCode: pause.errorCode });
-  await publish(executor, { kind: 'run.changed', runId: run.id, tenantId: run.tenantId });
-  return true;
+  const { delayMs, errorCode, errorDetail } = pause;
+  const notBefore = sql<Date>`now() + ${delayMs} * interval '1 millisecond'`;
+  const stepEnd = { status: 'failed', errorCode } as const;
+  return letGo(executor, run, { change: { notBefore, errorCode, errorDetail }, stepEnd });
+}
+
+type LettingGo = { change: RunChange; stepEnd: { status: StepStatus; errorCode?: string } };
+
+/** The run has no owner any more, its step has ended, and those who watch are told: in one statement. */
+async function letGo(executor: RegistryExecutor, run: OwnedRun, end: LettingGo): Promise<boolean> {
+  const message = { kind: 'run.changed', runId: run.id, tenantId: run.tenantId } as const;
+  const told = await executor
+    .with('released', (db) =>
+      db
+        .updateTable('provisioningRuns')
+        .set({ ...end.change, owner: null } as Updateable<ProvisioningRuns>)
+        .where('id', '=', run.id)
+        .where('owner', '=', run.owner)
+        .returning('id'),
+    )
+    .with('ended', (db) =>
+      db
+        .updateTable('provisioningSteps as step')
+        .from('released')
+        .set({ ...end.stepEnd, finishedAt: sql<Date>`now()` })
+        .whereRef('step.runId', '=', 'released.id')
+        .where('step.status', '=', 'running'),
+    )
+    .selectFrom('released')
+    .select(notification(message).as('told'))
+    .execute();
+  return told.length > 0;
 }
 
 export type Ring = { tenantId: string; generation: number; ring: number };
@@ -242,13 +246,3 @@ const ago = (ms: number) => sql<Date>`now() - ${ms} * interval '1 millisecond'`;
 type RunChange = {
   [Column in keyof Updateable<ProvisioningRuns>]: Updateable<ProvisioningRuns>[Column] | RawBuilder<Date>;
 };
-
-async function changed(executor: RegistryExecutor, run: OwnedRun, change: RunChange): Promise<boolean> {
-  const { numUpdatedRows } = await executor
-    .updateTable('provisioningRuns')
-    .set(change as Updateable<ProvisioningRuns>)
-    .where('id', '=', run.id)
-    .where('owner', '=', run.owner)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
-}
