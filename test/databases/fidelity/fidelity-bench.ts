@@ -25,7 +25,7 @@ export type FidelitySource = {
 export type FidelityBench = Awaited<ReturnType<typeof openFidelityBench>>;
 
 /** Enough for the first build of a thousand tables on a busy machine. */
-const RUN_LIMIT_MS = 110_000;
+const RUN_LIMIT_MS = 90_000;
 
 /**
  * Tenants that the whole provisioning made of one source, one for each way, and the round trip to compare them
@@ -64,7 +64,8 @@ export async function openFidelityBench(pgDump: string, source: FidelitySource) 
     const progress = await bench.provisioning.waitForRun(asked.runId, RUN_LIMIT_MS);
     const built = (await countCopies()) - before;
     if (progress?.status !== 'completed' || built !== (way === 'build' ? 1 : 0)) {
-      throw new Error(`The ${way} built ${built} templates and ended with ${JSON.stringify(progress)}.`);
+      const told = bench.lines.filter((line) => line.includes('"err"')).at(-1);
+      throw new Error(`By ${way} ${built} templates were built: ${JSON.stringify(progress)}; ${told}`);
     }
     const tenant = await registry
       .selectFrom('tenantRegistry')
