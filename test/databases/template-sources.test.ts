@@ -50,7 +50,8 @@ describe.skipIf(tools === null)('templates of other sources', () => {
     );
     await on.query(name, 'CREATE TABLE t (id int)');
     const { names } = await on.build(databaseSource(name));
-    const locale = 'encoding, datcollate, datctype, datlocprovider, daticulocale';
+    // Its other columns came and went with the majors: template-locale.test.ts.
+    const locale = 'encoding, datcollate, datctype';
     const rows = await on.session.rows(
       `SELECT DISTINCT ${locale} FROM pg_database WHERE datname IN ($1, $2)`,
       [name, names.template],
