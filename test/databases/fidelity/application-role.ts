@@ -83,7 +83,7 @@ function describe(error: unknown): string {
 }
 
 /** Statements that change the schema, each for itself; `{table}` is one of the tenant's tables. */
-export const schemaChanges = [
+const schemaChanges = [
   'CREATE TABLE {schema}.mine (id int)',
   'CREATE VIEW {schema}.mine AS SELECT 1',
   'CREATE MATERIALIZED VIEW {schema}.mine AS SELECT 1 AS one',
