@@ -1,3 +1,5 @@
+import { createQueryId, type RootOperationNode, sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   type DueOutbox,
@@ -126,3 +128,45 @@ test('pruning deletes delivered rows only, the oldest first, and no more than th
   await pruneOutbox(registry.database, { olderThanMs: 0, limit: 3 });
   await expect(storedNumbers()).resolves.toEqual([5]);
 });
+
+test('a look passes over no events, however many wait', async () => {
+  await sql`
+    INSERT INTO outbox (event_id, topic, payload)
+    SELECT gen_random_uuid(), 'event.test', '{}' FROM generate_series(1, 100000)`.execute(registry.database);
+  await add([1, 2, 3]);
+  await sql`ANALYZE outbox`.execute(registry.database);
+  const { Plan: plan } = await explainLook({ topics: ['queue.test', 'queue.other'], limit: 50 });
+  const scans = plansIn(plan).filter(({ 'Node Type': type }) => type.includes('Scan'));
+  expect(scans).toMatchObject([{ 'Node Type': 'Index Scan', 'Index Name': 'outbox_due', 'Actual Rows': 3 }]);
+  expect(scans[0]?.['Rows Removed by Filter'] ?? 0).toBe(0);
+  await registry.database.deleteFrom('outbox').execute();
+});
+
+type Plan = {
+  'Node Type': string;
+  'Rows Removed by Filter'?: number;
+  Plans?: Plan[];
+};
+
+const plansIn = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(plansIn)];
+
+/** How the server carries out the very statement that a look sends. */
+async function explainLook(selection: { topics: readonly string[]; limit: number }): Promise<{ Plan: Plan }> {
+  const statements: RootOperationNode[] = [];
+  const watched = registry.database.withPlugin({
+    transformQuery: ({ node }) => {
+      statements.push(node);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  });
+  await withDueOutbox(watched, selection, async () => undefined);
+  const [look] = statements;
+  if (look === undefined) throw new Error('The look sent no statement.');
+  const { sql: text, parameters } = registry.database.getExecutor().compileQuery(look, createQueryId());
+  const client = new pg.Client(registry.login);
+  await client.connect();
+  const { rows } = await client.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, [...parameters]);
+  await client.end();
+  return rows[0]['QUERY PLAN'][0];
+}
