@@ -26,7 +26,7 @@ function explainFastifyError(error: Error): AppError | undefined {
 function explainLostRegistry(error: Error): AppError | undefined {
   const { code } = codesOf(error);
   const isLost =
-    /^(08...|57P0[1-3]|53300)$/.test(code) ||
+    /^(08...|57P0[1-3]|53300|25P03)$/.test(code) ||
     /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(code) ||
     /^(timeout exceeded when trying to connect|Connection terminated|timeout expired)/.test(error.message);
   return isLost ? errors.registryUnavailable() : undefined;

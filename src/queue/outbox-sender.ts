@@ -24,6 +24,8 @@ const longestDelayMs = 5_000;
 /** For a row that can never be delivered as it is: it stays to be seen, and hinders no other. */
 const hopelessDelayMs = 3_600_000;
 const longestErrorText = 500;
+/** What was delivered is noted at the end of the batch, and a transaction that says nothing for long is ended. */
+const longestBatchMs = 5_000;
 
 /** Sends the rows of one topic, and remembers for the log whether their receiver is there. */
 export function createOutboxSender({ topic, sendRow, log }: OutboxSenderOptions) {
@@ -48,21 +50,39 @@ export function createOutboxSender({ topic, sendRow, log }: OutboxSenderOptions)
   return {
     topic,
 
-    /** One after another; at the first failure the rest waits too. After that the order is no longer promised. */
+    /**
+     * One after another; at the first failure the rest waits too. After that the order is no longer promised.
+     * What a slow receiver leaves no time for is as due as before.
+     */
     async deliver(rows: readonly OutboxRow[], batch: OutboxBatch): Promise<'delivered' | 'jammed'> {
       const delivered: number[] = [];
       let jam: Failure | undefined;
-      for (const row of rows) {
-        const failure = jam ?? (await attempt(row));
+      const endsAt = performance.now() + longestBatchMs;
+      for (const [index, row] of rows.entries()) {
+        if (performance.now() > endsAt || jam !== undefined) break;
+        const failure = await attempt(row);
         if (failure === undefined) delivered.push(row.id);
-        else if (failure === jam) await batch.postpone([row.id], { delayMs: jam.delayMs });
-        else await batch.postpone([row.id], failure);
-        if (failure && !failure.isHopeless) jam = failure;
+        else jam = await putOff(rows.slice(index), failure, batch);
       }
       await batch.markDelivered(delivered);
       return jam ? 'jammed' : 'delivered';
     },
   };
+}
+
+/** @returns what is in the way of the other rows as well; they wait as long as the first, and have not failed. */
+async function putOff(
+  [row, ...others]: readonly OutboxRow[],
+  failure: Failure,
+  batch: OutboxBatch,
+): Promise<Failure | undefined> {
+  if (row !== undefined) await batch.postpone([row.id], failure);
+  if (failure.isHopeless) return undefined;
+  await batch.postpone(
+    others.map(({ id }) => id),
+    { delayMs: failure.delayMs },
+  );
+  return failure;
 }
 
 function isHopelessError(error: unknown): boolean {

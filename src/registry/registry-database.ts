@@ -19,7 +19,10 @@ export type RegistryOptions = {
   poolMax: number;
   /** How long a caller waits for a connection before an error. */
   poolTimeoutMs: number;
-  /** The longest statement, 15 s unless told otherwise. Migrations take longer. */
+  /**
+   * The longest statement, and the longest silence within a transaction: 15 s unless told otherwise. Migrations
+   * take longer.
+   */
   statementTimeoutMs?: number;
   /** Called when an idle connection breaks; the pool replaces it. */
   onConnectionError: (error: Error) => void;
@@ -51,6 +54,8 @@ export function openRegistry({
     connectionTimeoutMillis: poolTimeoutMs,
     application_name: applicationName,
     statement_timeout: statementTimeoutMs,
+    // A process that hangs in a transaction would keep its rows from whoever takes its work over.
+    idle_in_transaction_session_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + silenceAfterTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,

@@ -156,6 +156,21 @@ test('leaves rows of which nobody is the receiver, and does not take them again 
   expect(seen).toEqual([2, 1]);
 });
 
+test('notes what a slow receiver got before the transaction has been silent for too long', async () => {
+  await add(upTo(4));
+  const seen: number[] = [];
+  startRelay({
+    send: async (row) => {
+      await pause(2_000);
+      seen.push(numberOf(row));
+    },
+  });
+  await until(async () => (await undelivered()) < 4);
+  expect(seen).toEqual([1, 2, 3]);
+  await until(async () => (await undelivered()) === 0);
+  expect(seen).toEqual(upTo(4));
+});
+
 test('two relays deliver each row once', async () => {
   await add(upTo(150));
   const seen: number[] = [];

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openRegistry, type RegistryDatabase } from '../../src/registry/registry-database.ts';
@@ -54,4 +55,18 @@ it('a transaction whose server has vanished fails with that, without waiting for
   await expect(transaction).rejects.toThrow('Query read timeout');
   expect((await one()).rows).toEqual([{ one: 1 }]);
   await expect.poll(proxy.openConnections).toBe(1);
+});
+
+it('a transaction whose process says nothing for too long is ended, and its locks with it', async () => {
+  const hanging = database.transaction().execute(async (executor) => {
+    await sql`SELECT pg_advisory_xact_lock(4711)`.execute(executor);
+    await delay(1_500);
+    await one(executor);
+  });
+  const broken = expect(hanging).rejects.toMatchObject({ code: '25P03' });
+  await expect
+    .poll(async () => (await sql`SELECT 1 FROM pg_locks WHERE objid = 4711`.execute(database)).rows)
+    .toEqual([]);
+  await broken;
+  expect((await one()).rows).toEqual([{ one: 1 }]);
 });
