@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { RegistryExecutor } from '../registry-database.ts';
+import type { Heartbeats } from '../tables.generated.ts';
 
 export type Heart = { name: string; holder: string };
 
@@ -42,4 +43,9 @@ export async function findSilentHolder(
     .where(sql<boolean>`beat_at < now() - make_interval(secs => ${silentMs / 1_000})`)
     .executeTakeFirst();
   return row?.holder;
+}
+
+/** Whoever says that it is alive, and when it last did. */
+export async function listHeartbeats(executor: RegistryExecutor): Promise<Selectable<Heartbeats>[]> {
+  return executor.selectFrom('heartbeats').selectAll().orderBy('name').execute();
 }
