@@ -10,6 +10,7 @@ import { addShowCommand } from './commands/show.ts';
 import { addStatsCommand } from './commands/stats.ts';
 import { addSuperAdminCommand } from './commands/super-admin.ts';
 import { addSuspendCommand } from './commands/suspend.ts';
+import { addTemplatesCommand } from './commands/templates.ts';
 import { addUndeleteCommand } from './commands/undelete.ts';
 import type { Look } from './look.ts';
 import { printableLines } from './printable.ts';
@@ -68,6 +69,7 @@ const commandAdders = [
   addCancelCommand,
   addDeleteCommand,
   addUndeleteCommand,
+  addTemplatesCommand,
   addStatsCommand,
   addHealthCommand,
   addSuperAdminCommand,

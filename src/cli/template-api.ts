@@ -49,7 +49,7 @@ const started = z.looseObject({ job_id: z.string() });
 
 const job = z.looseObject({
   status: z.string(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   error: z.looseObject({ code: z.string(), message: z.string() }).nullish(),
 });
 export type Job = z.infer<typeof job>;

@@ -10,9 +10,9 @@ import {
   listTemplates,
   type Template,
 } from '../../registry/repositories/templates.ts';
-import type { TaskRequests } from '../../tasks/request-task.ts';
+import type { TaskAsker, TaskRequests } from '../../tasks/request-task.ts';
 import { actorOf } from '../caller.ts';
-import { plainText, success } from '../schemas.ts';
+import { plainText, success, uuid } from '../schemas.ts';
 import { answerTask, taskStarted } from '../task-answers.ts';
 import { refreshAnswer, templateAnswer, toTemplateAnswer } from '../template-answer.ts';
 
@@ -41,6 +41,8 @@ const newTemplate = z.strictObject({
     .default([])
     .meta({ description: 'Tables whose rows tenants get as well, schema-qualified.' }),
 });
+/** With the job that builds it. */
+const addedAnswer = templateAnswer.extend({ job_id: uuid });
 const params = z.object({ id: z.string().meta({ description: 'Id or key.' }) });
 const config = { access: 'operator' } as const;
 const tags = ['Admin'];
@@ -75,19 +77,15 @@ function addReading(api: Api, { registry }: AdminTemplatesNeeds): void {
 
 function addAddition(api: Api, { registry, addTemplate, tasks }: AdminTemplatesNeeds): void {
   const summary = 'Add a template; it is built at once, GET tells of its versions and of what is in the way';
-  const schema = { tags, summary, body: newTemplate, response: { 201: success(templateAnswer) } };
+  const schema = { tags, summary, body: newTemplate, response: { 201: success(addedAnswer) } };
   api.post('/api/admin/templates', { config, schema }, async (request, reply) => {
     const { key, source_database: sourceDatabase, data_tables: dataTables } = request.body;
     const asker = { actor: actorOf(request.caller), requestId: request.id };
     const template = await addTemplate({ key, sourceDatabase, dataTables }, asker);
     // Lost with this process, it is built by the next look at the sources.
-    await tasks.requestTask({
-      kind: 'templates.refresh',
-      parameters: { template_id: template.id },
-      ...asker,
-    });
+    const jobId = await requestRefresh(tasks, template.id, asker);
     reply.code(201).header('location', `/api/admin/templates/${template.id}`);
-    return { success: true as const, data: await answer(registry, template) };
+    return { success: true as const, data: { ...(await answer(registry, template)), job_id: jobId } };
   });
 }
 
@@ -96,14 +94,14 @@ function addRefresh(api: Api, { registry, tasks }: AdminTemplatesNeeds): void {
   const schema = { tags, summary, params, response: { 200: success(refreshAnswer), 202: taskStarted } };
   api.post('/api/admin/templates/:id/refresh', { config, schema }, async (request, reply) => {
     const { id } = await templateAt(registry, request.params.id);
-    const taskId = await tasks.requestTask({
-      kind: 'templates.refresh',
-      parameters: { template_id: id },
-      actor: actorOf(request.caller),
-      requestId: request.id,
-    });
+    const asker = { actor: actorOf(request.caller), requestId: request.id };
+    const taskId = await requestRefresh(tasks, id, asker);
     return answerTask(tasks, { request, reply, taskId }, (result) => refreshAnswer.parse(result));
   });
+}
+
+function requestRefresh(tasks: AdminTemplatesNeeds['tasks'], templateId: string, asker: TaskAsker) {
+  return tasks.requestTask({ kind: 'templates.refresh', parameters: { template_id: templateId }, ...asker });
 }
 
 /** @throws not_found */
