@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { ProvisioningWay } from '../tables.generated.ts';
 
@@ -23,8 +24,8 @@ export async function noteWayOfCopy(
       way: eb
         .case()
         .when(ref('copy.builtAt'), '>', ref('run.startedAt'))
-        .then<ProvisioningWay>('build')
-        .else<ProvisioningWay>('clone')
+        .then(sql<ProvisioningWay>`provisioning_way 'build'`)
+        .else(sql<ProvisioningWay>`provisioning_way 'clone'`)
         .end(),
     }))
     .where('run.id', '=', runId)
