@@ -1,7 +1,8 @@
 import type { Messages } from '../registry/messages.ts';
-import { createTenantRequests, type RequestTenantNeeds } from './request-tenant.ts';
+import { createTenantRequests } from './request-tenant.ts';
 import { createRunProgress } from './run-progress.ts';
 import { createTenantLifecycle } from './tenant-lifecycle.ts';
+import type { RequestTenantNeeds } from './tenant-request.ts';
 
 export type ProvisioningNeeds = RequestTenantNeeds & { messages: Pick<Messages, 'on'>; now: () => Date };
 

@@ -6,7 +6,6 @@ import { afterAll, beforeAll } from 'vitest';
 import { createIdentity, type Identity, type IdentityNeeds } from '../../src/identity/identity.ts';
 import type { RegistryDatabase } from '../../src/registry/registry-database.ts';
 import { insertMember } from '../../src/registry/repositories/members.ts';
-import { insertTenantSettings } from '../../src/registry/repositories/tenant-settings.ts';
 import { insertTenant } from '../../src/registry/repositories/tenants.ts';
 import { insertUser } from '../../src/registry/repositories/users.ts';
 import type { MemberRole, TenantStatus } from '../../src/registry/tables.generated.ts';
@@ -42,7 +41,8 @@ export function useIdentityBench() {
     const slug = `t-${randomUUID().slice(0, 8)}`;
     const databaseName = `db_${id}`;
     await insertTenant(database(), { id, slug, name: `Organization ${slug}`, status, plan, databaseName });
-    await insertTenantSettings(database(), id);
+    await database().insertInto('tenantSettings').values({ tenantId: id }).execute();
+    await database().insertInto('tenantUsage').values({ tenantId: id, users: 1 }).execute();
     return { id, slug };
   }
 

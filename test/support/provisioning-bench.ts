@@ -10,7 +10,7 @@ import { assemblePlatform } from '../../src/main/assemble-platform.ts';
 import { createShutdown } from '../../src/main/shutdown.ts';
 import { createProvisioning } from '../../src/provisioning/create-provisioning.ts';
 import type { Around } from '../../src/provisioning/failpoints.ts';
-import type { TenantRequest } from '../../src/provisioning/request-tenant.ts';
+import type { TenantRequest } from '../../src/provisioning/tenant-request.ts';
 import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
 
 type Server = Pick<SharedPostgres, 'host' | 'port' | 'admin'>;

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { RequestedTenant } from '../../provisioning/request-tenant.ts';
+import type { RequestedTenant } from '../../provisioning/tenant-request.ts';
 import { runStarted, startRunAnswer } from '../run-answers.ts';
 import { type RunWaitingNeeds, waitAsPreferred } from '../run-waiting.ts';
 import { success, uuid } from '../schemas.ts';

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { emailSchema } from '../../identity/email.ts';
-import type { RequestedTenant, TenantRequest } from '../../provisioning/request-tenant.ts';
+import type { RequestedTenant, TenantRequest } from '../../provisioning/tenant-request.ts';
 import { actorOf } from '../caller.ts';
 import { runStarted, startRunAnswer } from '../run-answers.ts';
 import { type RunWaitingNeeds, waitAsPreferred } from '../run-waiting.ts';

@@ -1,5 +1,7 @@
+import type { Insertable } from 'kysely';
 import { currentContext } from '../../telemetry/request-context.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
+import type { AuditLog } from '../tables.generated.ts';
 
 /** Who did something: a person of a tenant, an operator by key, nobody known, or the platform itself. */
 export type Actor = { kind: 'system' | 'operator' | 'user' | 'anonymous'; id: string | null };
@@ -19,16 +21,18 @@ export type AuditEntry = {
 
 /** Adds to the append-only log; call it in the transaction of the change. */
 export async function recordAudit(executor: RegistryExecutor, entry: AuditEntry): Promise<void> {
-  await executor
-    .insertInto('auditLog')
-    .values({
-      actorKind: entry.actor.kind,
-      actorId: entry.actor.id,
-      action: entry.action,
-      tenantId: entry.tenantId ?? null,
-      before: entry.before === undefined ? null : JSON.stringify(entry.before),
-      after: entry.after === undefined ? null : JSON.stringify(entry.after),
-      requestId: entry.requestId ?? currentContext()?.requestId ?? null,
-    })
-    .execute();
+  await executor.insertInto('auditLog').values(auditRow(entry)).execute();
+}
+
+/** The row of it, for a statement that writes other rows as well. */
+export function auditRow(entry: AuditEntry): Insertable<AuditLog> {
+  return {
+    actorKind: entry.actor.kind,
+    actorId: entry.actor.id,
+    action: entry.action,
+    tenantId: entry.tenantId ?? null,
+    before: entry.before === undefined ? null : JSON.stringify(entry.before),
+    after: entry.after === undefined ? null : JSON.stringify(entry.after),
+    requestId: entry.requestId ?? currentContext()?.requestId ?? null,
+  };
 }

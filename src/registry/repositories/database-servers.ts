@@ -62,6 +62,17 @@ export async function chooseServer(
   }
 }
 
+/**
+ * Locks a server that takes another database until the transaction ends; a placement that is at it is not
+ * waited for. @returns whether there is room.
+ */
+export async function takeRoomQuietly(trx: RegistryTransaction, serverId: string): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT FROM database_servers WHERE id = ${serverId} FOR NO KEY UPDATE SKIP LOCKED`.execute(trx);
+  if (rows.length === 0) return false;
+  return (await selectWithRoom(trx).where('server.id', '=', serverId).executeTakeFirst()) !== undefined;
+}
+
 function selectWithRoom(executor: RegistryExecutor) {
   return executor
     .selectFrom('databaseServers as server')
@@ -79,6 +90,7 @@ export async function describeCapacity(executor: RegistryExecutor): Promise<stri
     .select([usedDatabases.as('databases'), usedBytes.as('bytes')])
     .orderBy('name')
     .execute();
+  if (servers.length === 0) return 'no database server is known';
   return servers
     .map(({ name, status, databases, capacityDatabases, bytes, capacityBytes }) => {
       const size = capacityBytes === null ? '' : `, ${bytes} of ${capacityBytes} bytes`;

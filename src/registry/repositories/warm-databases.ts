@@ -1,6 +1,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { RegistryDatabase, RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
 import type { WarmDatabases } from '../tables.generated.ts';
+import { takeRoomQuietly } from './database-servers.ts';
 import type { TemplateCopy } from './templates.ts';
 
 export type WarmDatabase = Selectable<WarmDatabases>;
@@ -112,7 +113,7 @@ export async function isProvisioningUnderWay(executor: RegistryExecutor): Promis
 
 /**
  * Writes the names of a database before anything exists under them, if its server has room for it and takes
- * tenants. A placement that looks at the same server is not waited for.
+ * tenants.
  * @returns whether it may be made.
  */
 export async function reserveWarmDatabase(
@@ -120,25 +121,7 @@ export async function reserveWarmDatabase(
   warm: Insertable<WarmDatabases>,
 ): Promise<boolean> {
   return registry.transaction().execute(async (trx) => {
-    const server = await trx
-      .selectFrom('databaseServers as server')
-      .select('server.id')
-      .where('server.id', '=', warm.serverId)
-      .where('server.status', '=', 'open')
-      .where('server.weight', '>', 0)
-      .where(({ eb, ref }) =>
-        eb(
-          ref('server.capacityDatabases'),
-          '>',
-          sql<number>`(
-          (SELECT count(*) FROM tenant_registry t WHERE t.server_id = server.id AND t.status <> 'deleted') +
-          (SELECT count(*) FROM warm_databases w WHERE w.server_id = server.id))`,
-        ),
-      )
-      .forNoKeyUpdate('server')
-      .skipLocked()
-      .executeTakeFirst();
-    if (server === undefined) return false;
+    if (!(await takeRoomQuietly(trx, warm.serverId))) return false;
     await trx.insertInto('warmDatabases').values(warm).execute();
     return true;
   });
