@@ -1,11 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { ServerLogin } from './round-trip.ts';
+import { connection, type DatabaseFacts, type ServerLogin } from './database-facts.ts';
 
 const run = promisify(execFile);
-
-/** What the objects of a database are, by the words that pg_dump finds for each. */
-export type DatabaseFacts = ReadonlyMap<string, string>;
 
 const OPTIONS = ['--schema-only', '--no-owner', '--no-acl', '--no-subscriptions', '--restrict-key=fixed'];
 /** Ahead of each object pg_dump writes `-- Name: touch(); Type: FUNCTION; Schema: public; Owner: -`. */
@@ -42,19 +39,4 @@ function withoutComments(text: string): string {
     .split('\n')
     .filter((line) => line.trim() !== '' && !NOT_OF_AN_OBJECT.test(line))
     .join('\n');
-}
-
-export function connection({ host, port, admin }: ServerLogin): string[] {
-  return ['--no-password', `--host=${host}`, `--port=${port}`, `--username=${admin.user}`];
-}
-
-/** One line for each fact that differs, in the words of `what missing | unexpected | different`. */
-export function factDifferences(expected: DatabaseFacts, found: DatabaseFacts): string[] {
-  const changed = [...expected].flatMap(([fact, value]) => {
-    const other = found.get(fact);
-    if (other === value) return [];
-    return [other === undefined ? `missing: ${fact}` : `different: ${fact}: ${value} / ${other}`];
-  });
-  const added = [...found.keys()].filter((fact) => !expected.has(fact)).map((fact) => `unexpected: ${fact}`);
-  return [...changed, ...added].sort();
 }

@@ -1,6 +1,5 @@
 import pg from 'pg';
-import type { DatabaseFacts } from './comparable-dump.ts';
-import type { ServerLogin } from './round-trip.ts';
+import type { DatabaseFacts, ServerLogin } from './database-facts.ts';
 
 /**
  * What a dump of the schema does not show: what PUBLIC may do, versions of extensions, positions of sequences,

@@ -4,7 +4,7 @@ import { applicationColumn } from '../../../src/provisioning/credentials.ts';
 import type { Tenant } from '../../../src/registry/repositories/tenants.ts';
 import { createProvisioningBench, runOn } from '../../support/provisioning-bench.ts';
 import { sharedPostgres } from '../../support/shared-postgres.ts';
-import { type DatabaseFacts, factDifferences } from './comparable-dump.ts';
+import { type DatabaseFacts, factDifferences } from './database-facts.ts';
 import { databaseFacts, makeRoundTrip } from './round-trip.ts';
 
 /** How a tenant comes by its database: by the first run, which builds the template; or by one that clones it. */

@@ -5,7 +5,7 @@ import { newNamePart } from '../../../src/databases/database-name.ts';
 import { failOnLeaks } from '../../support/leaks.ts';
 import { plantedDifferences } from '../planted-differences.ts';
 import { findTestTools, openTemplatePlace, type TemplatePlace } from '../template-place.ts';
-import { type DatabaseFacts, factDifferences } from './comparable-dump.ts';
+import { type DatabaseFacts, factDifferences } from './database-facts.ts';
 import { databaseFacts } from './round-trip.ts';
 
 failOnLeaks();

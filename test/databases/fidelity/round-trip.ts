@@ -3,13 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { inPrivateFolder } from '../../../src/databases/pg-tools-folder.ts';
-import type { SharedPostgres } from '../../support/shared-postgres.ts';
-import { connection, type DatabaseFacts, dumpFacts } from './comparable-dump.ts';
+import { dumpFacts } from './comparable-dump.ts';
+import { connection, type DatabaseFacts, type ServerLogin } from './database-facts.ts';
 import { factsApart } from './facts-apart.ts';
 
 const run = promisify(execFile);
-
-export type ServerLogin = Pick<SharedPostgres, 'host' | 'port' | 'admin'>;
 
 export type RoundTrip = {
   readonly pgDump: string;
