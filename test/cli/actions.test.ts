@@ -160,6 +160,7 @@ describe('stats and health', () => {
       { date: '2026-01-01', count: 12 },
     ],
     database_size_bytes: 1_572_864,
+    warm_databases: [{ server: 'default', template: 'crm', ready: 3, warming: 0, retiring: 1 }],
     queue: null,
   };
 
@@ -170,6 +171,7 @@ describe('stats and health', () => {
     expect(stdout).toMatch(/^ {2}database size +1\.5 MB$/m);
     expect(stdout).toMatch(/^ {2}by status +active 118, failed 2$/m);
     expect(stdout).toMatch(/^2026-01-01 +12$/m);
+    expect(stdout).toMatch(/^Warm databases\nSERVER +TEMPLATE +READY +WARMING +RETIRING\ndefault +crm +3 +0 +1$/m);
     const json = await runCli(['stats', '--json'], { api: url });
     expect(JSON.parse(json.stdout)).toEqual(figures);
   });

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { RegistryDatabase } from '../../registry/registry-database.ts';
 import { readTenantStatistics } from '../../registry/repositories/tenant-statistics.ts';
+import { countWarmDatabases } from '../../registry/repositories/warm-databases.ts';
 import { success } from '../schemas.ts';
 
 export type AdminStatsNeeds = {
@@ -24,6 +25,15 @@ const answer = success(
     }),
     registrations_per_day: z.array(z.object({ date: z.iso.date(), count: z.number().int() })),
     database_size_bytes: z.number().int().nullable(),
+    warm_databases: z.array(
+      z.object({
+        server: z.string(),
+        template: z.string(),
+        ready: z.number().int(),
+        warming: z.number().int(),
+        retiring: z.number().int(),
+      }),
+    ),
     queue: counts.nullable(),
     connections: z.record(z.string(), z.unknown()),
   }),
@@ -39,7 +49,11 @@ export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsN
         schema: { tags: ['Admin'], summary: 'Figures of the platform', response: { 200: answer } },
       },
       async () => {
-        const [statistics, queue] = await Promise.all([readTenantStatistics(registry, days), countJobs()]);
+        const [statistics, warmDatabases, queue] = await Promise.all([
+          readTenantStatistics(registry, days),
+          countWarmDatabases(registry),
+          countJobs(),
+        ]);
         const present = Object.values(statistics.byPlan).reduce((sum, count) => sum + count, 0);
         return {
           success: true as const,
@@ -52,6 +66,7 @@ export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsN
             },
             registrations_per_day: statistics.registrationsPerDay,
             database_size_bytes: statistics.databaseSizeBytes,
+            warm_databases: warmDatabases,
             queue,
             connections: poolStats(),
           },
