@@ -75,6 +75,7 @@ describe('a database that is told the settings of another', () => {
 
 it('has them from its first moment, also when a crash came between its creation and its settings', async () => {
   const template = await on.makeSource('CREATE TABLE t (id int)');
+  await on.session.run(`ALTER DATABASE ${template} IS_TEMPLATE true ALLOW_CONNECTIONS false`);
   const database = `made_${newNamePart()}`;
   const settings = [{ name: 'TimeZone', value: 'Asia/Tokyo' }];
   expect(await createClosedDatabase(on.session, { database, template })).toBe('created');
@@ -82,6 +83,7 @@ it('has them from its first moment, also when a crash came between its creation 
   expect(await createClosedDatabase(on.session, { database, template, settings })).toBe('closed');
   expect(await settingsOf(database)).toEqual(settings);
   await on.session.run(`DROP DATABASE ${database}`);
+  await on.session.run(`ALTER DATABASE ${template} IS_TEMPLATE false`);
 });
 
 describe.skipIf(tools === null)('a template', () => {
