@@ -1,5 +1,7 @@
 import { expect, vi } from 'vitest';
+import { findFreePort } from '../../src/embedded/free-port.ts';
 import type { WarmDatabase } from '../../src/registry/repositories/warm-databases.ts';
+import { type RunningProgram, startProgram } from '../support/programs.ts';
 import { type Bench, type BenchOptions, createProvisioningBench } from '../support/provisioning-bench.ts';
 import { findInconsistencies } from '../support/sql-oracle.ts';
 
@@ -7,8 +9,19 @@ export const warmsWithinMs = 30_000;
 
 /** A worker in this process that keeps so many databases warm. */
 export async function createWarmBench(size: number, options: BenchOptions = {}): Promise<Bench> {
-  const environment = { WARM_POOL_SIZE: String(size), ...options.environment };
+  const environment = { ...options.environment, WARM_POOL_SIZE: String(size) };
   return createProvisioningBench({ ...options, environment });
+}
+
+/** A worker process of the bench's installation. */
+export async function startWarmWorker(bench: Bench, size: number): Promise<RunningProgram> {
+  const [port, metricsPort] = [await findFreePort(), await findFreePort()];
+  return startProgram('worker', {
+    ...bench.environment,
+    WARM_POOL_SIZE: String(size),
+    PORT: String(port),
+    METRICS_PORT: String(metricsPort),
+  });
 }
 
 export async function listPool({ platform: { registry } }: Pick<Bench, 'platform'>): Promise<WarmDatabase[]> {
