@@ -16,7 +16,7 @@ export type TenantRoles = {
 };
 
 /** One for a migration, one for a backup, one for a repair, one in reserve. */
-const MIGRATOR_CONNECTION_LIMIT = 4;
+export const migratorConnectionLimit = 4;
 /** The one limit that a tenant cannot lift itself; only a superuser may set it. */
 const TEMP_FILE_LIMIT = '512MB';
 
@@ -48,7 +48,7 @@ function wantedMigrator({ names, neutral, verifiers }: TenantRoles): WantedRole 
   return {
     name: names.migratorRole,
     verifier: verifiers.migrator,
-    connectionLimit: MIGRATOR_CONNECTION_LIMIT,
+    connectionLimit: migratorConnectionLimit,
     memberOf: neutral.owner,
     // What a migration makes belongs to the neutral owner, whatever the migration says.
     settings: [`role = ${quoteLiteral(neutral.owner)}`],

@@ -1,24 +1,31 @@
 import { createTaskJob } from '../jobs/run-task.ts';
 import { createQueueWorker } from '../queue/create-worker.ts';
+import type { Reconcile } from '../reconcile/reconcile.ts';
 import { createTaskRunner } from '../tasks/run-task.ts';
 import type { TaskHandlers } from '../tasks/task-kinds.ts';
 import { type Crew, tasksAtOnce, type Work } from './assemble-dispatch.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
 import type { Workbench } from './assemble-worker.ts';
 
+type HandlerParts = { workbench: Workbench; reconcile: Reconcile };
+
 /** What workers do when an operator asks for it. */
-function assembleTaskHandlers({ templateRefresh }: Workbench): Partial<TaskHandlers> {
+function assembleTaskHandlers({ workbench, reconcile }: HandlerParts): Partial<TaskHandlers> {
+  const { templateRefresh } = workbench;
   return {
     'templates.refresh': ({ template_id: id }, signal) => templateRefresh.refreshById(id, signal),
+    'reconcile.plan': ({ depth }, signal) => reconcile.plan({ depth, signal }),
+    'reconcile.apply': ({ depth }, signal) => reconcile.apply({ depth, signal }),
+    'reconcile.drop': (choice) => reconcile.dropQuarantined(choice),
   };
 }
 
 export function assembleTaskRunner(
   { log }: ProcessParts,
-  { platform, workbench }: { platform: Platform; workbench: Workbench },
+  { platform, ...parts }: HandlerParts & { platform: Platform },
 ): Work['runTask'] {
   const { registry } = platform;
-  return createTaskRunner({ registry, handlers: assembleTaskHandlers(workbench), log });
+  return createTaskRunner({ registry, handlers: assembleTaskHandlers(parts), log });
 }
 
 /** Takes tasks from the queue until shutdown. */

@@ -2,6 +2,7 @@ import type { ProcessRole } from '../config/resolve-settings.ts';
 import { worksOnDatabases } from '../config/resolve-settings.ts';
 import { errors } from '../errors/catalogue.ts';
 import type { Around } from '../provisioning/failpoints.ts';
+import type { Reconcile } from '../reconcile/reconcile.ts';
 import {
   type Crew,
   type Dispatch,
@@ -13,6 +14,7 @@ import {
 } from './assemble-dispatch.ts';
 import { keepHouse } from './assemble-housekeeping.ts';
 import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
+import { assembleReconcile, reconcileRegularly } from './assemble-reconcile.ts';
 import { assembleTaskRunner, startTaskWorker } from './assemble-tasks.ts';
 import { keepWarm } from './assemble-warm.ts';
 import {
@@ -44,38 +46,44 @@ export type Assembly = {
 /** Builds the parts of a process around its registry, which must be migrated by now. */
 export async function assemble(plan: ProcessPlan, platform: Platform): Promise<Assembly> {
   const { config, role } = plan;
-  const { installationId, worker } = await assertKeys(
-    platform.registry,
-    config,
-    platform.masterSeal.keyCheck,
-  );
-  let workbench: Workbench | undefined;
-  if (worksOnDatabases(role, config)) {
-    if (worker === undefined) throw errors.wrongEncryptionKey('WORKER_SECRET_KEY');
-    workbench = assembleWorkbench({ ...plan, platform, installationId, worker });
-    await workbench.sourceWatch.announce();
-  }
-  const crew =
-    workbench &&
-    employ(plan, {
-      runProvisioning: workbench.runProvisioning,
-      runTask: assembleTaskRunner(plan, { platform, workbench }),
-    });
+  const keys = await assertKeys(platform.registry, config, platform.masterSeal.keyCheck);
+  const workshop = worksOnDatabases(role, config) ? await openWorkshop(plan, platform, keys) : undefined;
   const dispatch =
-    crew !== undefined && !config.ENABLE_ASYNC_PROVISIONING
-      ? dispatchHere(crew)
+    workshop !== undefined && !config.ENABLE_ASYNC_PROVISIONING
+      ? dispatchHere(workshop.crew)
       : dispatchToQueue(plan, platform);
   const relay = startRelay(plan, platform, dispatch);
-  if (workbench !== undefined) keepHouse(plan, { platform, kick: relay.kick });
-  const firstLook =
-    workbench === undefined || crew === undefined
-      ? Promise.resolve()
-      : startWork(plan, { platform, workbench, dispatch, crew });
-  if (workbench !== undefined) await keepWarm(plan, { platform, workbench, firstLook });
-  return { platform, workbench, dispatch, firstLook, kick: relay.kick };
+  const built = { platform, workbench: workshop?.workbench, dispatch, kick: relay.kick };
+  if (workshop === undefined) return { ...built, firstLook: Promise.resolve() };
+  const { workbench, reconcile } = workshop;
+  keepHouse(plan, { platform, kick: relay.kick });
+  const firstLook = startWork(plan, { platform, dispatch, ...workshop });
+  await keepWarm(plan, { platform, workbench, firstLook });
+  reconcileRegularly(plan, platform, reconcile);
+  return { ...built, firstLook };
 }
 
-type WorkPlan = Pick<Assembly, 'platform' | 'dispatch'> & { workbench: Workbench; crew: Crew };
+/** What a process has that works on databases. */
+type Workshop = { workbench: Workbench; reconcile: Reconcile; crew: Crew };
+type Keys = Awaited<ReturnType<typeof assertKeys>>;
+
+async function openWorkshop(
+  plan: ProcessPlan,
+  platform: Platform,
+  { installationId, worker }: Keys,
+): Promise<Workshop> {
+  if (worker === undefined) throw errors.wrongEncryptionKey('WORKER_SECRET_KEY');
+  const workbench = assembleWorkbench({ ...plan, platform, installationId, worker });
+  await workbench.sourceWatch.announce();
+  const reconcile = assembleReconcile(plan, { platform, workbench, installationId });
+  const crew = employ(plan, {
+    runProvisioning: workbench.runProvisioning,
+    runTask: assembleTaskRunner(plan, { platform, workbench, reconcile }),
+  });
+  return { workbench, reconcile, crew };
+}
+
+type WorkPlan = Workshop & Pick<Assembly, 'platform' | 'dispatch'>;
 
 function startWork(plan: ProcessPlan, { platform, workbench, dispatch, crew }: WorkPlan): Promise<void> {
   const parts = { ...plan, platform, workbench, crew };

@@ -117,7 +117,19 @@ export function createTenantLifecycle(needs: Needs) {
     /** Starts anew what failed: the provisioning, or the purge. */
     retryTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, retryOf),
 
+    /** Takes up again what has lost its run. Only the reconciler finds such a tenant. */
+    resumeTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, resumptionOf),
+
     cancelTenant: createTenantCancellation({ ...needs, changeState: change }),
+  };
+}
+
+function resumptionOf(_trx: RegistryTransaction, { status }: Tenant): Transition {
+  return {
+    done: 'resumed',
+    from: ['requested', 'provisioning', 'purging'],
+    change: { status: status === 'purging' ? 'purging' : 'requested' },
+    run: status === 'purging' ? 'purge' : 'provision',
   };
 }
 

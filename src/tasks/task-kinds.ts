@@ -6,7 +6,7 @@ export const taskKinds = {
   'templates.refresh': z.strictObject({ template_id: z.uuid() }),
   'reconcile.plan': z.strictObject({ depth: z.enum(['catalog', 'deep']) }),
   'reconcile.apply': z.strictObject({ depth: z.enum(['catalog', 'deep']) }),
-  'reconcile.drop': z.strictObject({ server: z.string(), name: z.string() }),
+  'reconcile.drop': z.strictObject({ server: z.string().optional(), name: z.string() }),
 } as const;
 
 export type TaskKind = keyof typeof taskKinds;

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { TemplateCopyStatus, TenantStatus, WarmDatabaseStatus } from '../tables.generated.ts';
+import type { Tenant } from './tenants.ts';
 
 /** A tenant that has names on a server, as far as it can be compared with that server. */
 export type NamedTenant = {
@@ -110,4 +111,21 @@ export async function isNamed(
         OR EXISTS (SELECT FROM template_copies WHERE server_id = ${serverId}
               AND ${name} IN (database_name, builder_role)) AS named`.execute(executor);
   return rows[0]?.named === true;
+}
+
+/** One page of the tenants of a server that are active, by id, whole. */
+export async function listActiveTenants(
+  executor: RegistryExecutor,
+  { serverId, after, limit }: NamedTenantPage,
+): Promise<Tenant[]> {
+  return executor
+    .selectFrom('tenantRegistry')
+    .selectAll()
+    .where('serverId', '=', serverId)
+    .where('status', '=', 'active')
+    .where('databaseName', 'is not', null)
+    .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
+    .orderBy('id')
+    .limit(limit)
+    .execute();
 }

@@ -29,6 +29,19 @@ export async function findQuarantined(
     .executeTakeFirst();
 }
 
+/** Everything in quarantine, with the name of its server, the newest first. */
+export async function listQuarantined(
+  executor: RegistryExecutor,
+): Promise<(QuarantinedObject & { server: string })[]> {
+  return executor
+    .selectFrom('quarantinedObjects as q')
+    .innerJoin('databaseServers as s', 's.id', 'q.serverId')
+    .selectAll('q')
+    .select('s.name as server')
+    .orderBy('q.quarantinedAt', 'desc')
+    .execute();
+}
+
 /** Of what is gone from its server. */
 export async function forgetQuarantined(executor: RegistryExecutor, id: string): Promise<void> {
   await executor.deleteFrom('quarantinedObjects').where('id', '=', id).execute();

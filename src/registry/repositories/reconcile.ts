@@ -36,6 +36,38 @@ export async function listStuckTasks(
 
 export type Halted = { tenantId: string; slug: string; status: 'requested' | 'provisioning' | 'purging' };
 
+/** Leaves a ring for a stuck run, which is stuck no more for the time being. @returns false when it is not stuck. */
+export async function ringStuckRun(
+  executor: RegistryExecutor,
+  { tenantId, generation }: { tenantId: string; generation: number },
+  silentMs: number,
+): Promise<boolean> {
+  const { rows } = await sql`
+    UPDATE provisioning_runs j SET rung_at = now() FROM ${silenceOf(silentMs)}
+     WHERE j.tenant_id = ${tenantId} AND j.generation = ${generation} AND ${stuck}
+    RETURNING j.id`.execute(executor);
+  if (rows.length === 0) return false;
+  await insertOutbox(executor, {
+    topic: 'queue.run-provisioning',
+    payload: { tenant_id: tenantId, generation },
+  });
+  return true;
+}
+
+/** The same for a task. */
+export async function ringStuckTask(
+  executor: RegistryExecutor,
+  id: string,
+  silentMs: number,
+): Promise<boolean> {
+  const { rows } = await sql`
+    UPDATE tasks j SET rung_at = now() FROM ${silenceOf(silentMs)} WHERE j.id = ${id} AND ${stuck}
+    RETURNING j.id`.execute(executor);
+  if (rows.length === 0) return false;
+  await insertOutbox(executor, { topic: 'queue.run-task', payload: { task_id: id } });
+  return true;
+}
+
 /** Tenants that are being made or unmade, and for which no run is open. */
 export async function listTenantsWithoutRun(executor: RegistryExecutor): Promise<Halted[]> {
   const { rows } = await sql<Halted>`

@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '../errors/app-error.ts';
+import { listServers } from '../registry/repositories/database-servers.ts';
+import { type Found, keyOf } from './finding.ts';
+import { lookAtRegistry, lookForSecrets } from './look-at-registry.ts';
+import { type Compared, lookAtServer, type Server } from './look-at-server.ts';
+import { lookWithin } from './look-within.ts';
+import type { ReconcileNeeds } from './reconcile-needs.ts';
+
+/** `catalog` enters no tenant's database; `deep` logs in to each, and reads every text that is kept in clear. */
+export type Depth = 'catalog' | 'deep';
+
+export type Consistency = {
+  depth: Depth;
+  compared: Compared & { servers: number };
+  found: Found[];
+  /** What could not be looked at, and why: of that nothing is said. */
+  unchecked: { subject: string; reason: string }[];
+};
+
+export type CheckOptions = { depth: Depth; signal: AbortSignal };
+
+/** What comes and goes by itself in between is seen once only. */
+const secondLookAfterMs = 1_000;
+
+/**
+ * Compares registry and servers, as far as the invariants of an installation can be looked at from there. What is
+ * under way is no finding, and a finding from outside counts only when a second look, a moment later, has it too.
+ */
+export async function checkConsistency(
+  needs: ReconcileNeeds,
+  { depth, signal }: CheckOptions,
+): Promise<Consistency> {
+  const first = await lookFromOutside(needs, depth, signal);
+  const confirmed = first.found.length === 0 ? first : await lookAgain(needs, first, signal);
+  if (depth === 'catalog') return confirmed;
+  const except = new Set(confirmed.found.flatMap(({ tenantId }) => tenantId ?? []));
+  const reached = (await listServers(needs.registry)).filter(
+    ({ name }) => !confirmed.unchecked.some(({ subject }) => subject === name),
+  );
+  for (const server of reached) {
+    const inner = await lookWithin(needs, server, { except, signal });
+    confirmed.found.push(...inner.findings);
+    confirmed.unchecked.push(...inner.unchecked);
+  }
+  confirmed.found.push(...(await lookForSecrets(needs.registry)));
+  return confirmed;
+}
+
+async function lookAgain(
+  needs: ReconcileNeeds,
+  first: Consistency,
+  signal: AbortSignal,
+): Promise<Consistency> {
+  await delay(secondLookAfterMs, undefined, { signal });
+  const second = await lookFromOutside(needs, first.depth, signal);
+  const seen = new Set(first.found.map(keyOf));
+  return { ...second, found: second.found.filter((found) => seen.has(keyOf(found))) };
+}
+
+async function lookFromOutside(
+  needs: ReconcileNeeds,
+  depth: Depth,
+  signal: AbortSignal,
+): Promise<Consistency> {
+  const servers = await listServers(needs.registry);
+  const none = { tenants: 0, warm_databases: 0, template_copies: 0, databases: 0, roles: 0 };
+  const look: Consistency = { depth, compared: { servers: 0, ...none }, found: [], unchecked: [] };
+  look.found.push(...(await lookAtRegistry(needs.registry)));
+  for (const server of servers) {
+    signal.throwIfAborted();
+    await addServer(needs, look, server);
+  }
+  return look;
+}
+
+/** A server that cannot be reached keeps nobody from looking at the others. */
+async function addServer(needs: ReconcileNeeds, look: Consistency, server: Server): Promise<void> {
+  try {
+    const { findings, compared } = await lookAtServer(needs, { id: server.id, name: server.name });
+    look.found.push(...findings);
+    look.compared.servers += 1;
+    for (const [what, number] of Object.entries(compared)) look.compared[what as keyof Compared] += number;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    look.unchecked.push({ subject: server.name, reason: error.message });
+  }
+}

@@ -1,0 +1,104 @@
+import type { ListedDatabase, ListedRole } from '../databases/inventory.ts';
+import type { NamedStock } from '../registry/repositories/named-objects.ts';
+import type { Found } from './finding.ts';
+
+/** What a server has, by name. */
+export type ServerObjects = {
+  databases: ReadonlyMap<string, ListedDatabase>;
+  roles: ReadonlyMap<string, ListedRole>;
+};
+
+type Server = { id: string; name: string };
+type StockCase = { stock: NamedStock; objects: ServerObjects; server: Server };
+
+/** What is wrong with warm databases, template copies and what is in quarantine. What is under way is left alone. */
+export function judgeStock(facts: StockCase): Found[] {
+  return [...judgeWarm(facts), ...judgeCopies(facts), ...judgeQuarantine(facts)];
+}
+
+function judgeWarm({ stock, objects, server }: StockCase): Found[] {
+  return stock.warm
+    .filter(({ status }) => status === 'ready')
+    .flatMap((warm) => {
+      const why = warmFault(warm, objects);
+      if (why === undefined) return [];
+      return [
+        {
+          kind: 'warm_database_broken' as const,
+          server: server.name,
+          subject: warm.databaseName,
+          detail: `The warm database ${warm.databaseName} could not be given to a tenant: ${why}.`,
+          action: 'retire_warm' as const,
+          target: { of: 'warm' as const, serverId: server.id, id: warm.id },
+        },
+      ];
+    });
+}
+
+function warmFault(
+  { databaseName, migratorRole, applicationRole }: NamedStock['warm'][number],
+  { databases, roles }: ServerObjects,
+): string | undefined {
+  const fault = sealFault(databases.get(databaseName));
+  if (fault !== undefined) return fault;
+  const unfit = [migratorRole, applicationRole].find((name) => !isFit(roles.get(name)));
+  return unfit === undefined
+    ? undefined
+    : `its role ${unfit} is missing, may not log in, or has too many rights`;
+}
+
+function sealFault(database: ListedDatabase | undefined): string | undefined {
+  if (database === undefined) return 'it does not exist';
+  if (database.isInvalid) return 'an interrupted DROP left half of it';
+  if (!database.allowsConnections) return 'it allows no connections';
+  if (database.isOpenToPublic) return 'PUBLIC has rights on it';
+  return undefined;
+}
+
+const isFit = (role: ListedRole | undefined) =>
+  role?.canLogin === true && !role.isPowerful && !role.mayCreateDatabasesOrRoles;
+
+function judgeCopies({ stock, objects, server }: StockCase): Found[] {
+  return stock.copies
+    .filter(({ status }) => status === 'ready')
+    .flatMap(({ id, databaseName: name }) => {
+      const why = templateFault(objects.databases.get(name));
+      if (why === undefined) return [];
+      return [
+        {
+          kind: 'template_lost' as const,
+          server: server.name,
+          subject: name,
+          detail: `The template ${name} cannot be cloned any more: ${why}.`,
+          action: 'lose_template' as const,
+          target: { of: 'copy' as const, serverId: server.id, id, name },
+        },
+      ];
+    });
+}
+
+function templateFault(database: ListedDatabase | undefined): string | undefined {
+  if (database === undefined) return 'it does not exist';
+  if (database.isInvalid) return 'an interrupted DROP left half of it';
+  if (database.allowsConnections) return 'somebody opened it, so that it may not be what it was';
+  if (!database.isTemplate) return 'it is not marked as a template';
+  return undefined;
+}
+
+function judgeQuarantine({ stock, objects, server }: StockCase): Found[] {
+  return stock.quarantined.flatMap(({ id, name }): Found[] => {
+    const database = objects.databases.get(name);
+    const about = {
+      server: server.name,
+      subject: name,
+      target: { of: 'quarantine', serverId: server.id, id, name },
+    } as const;
+    if (database === undefined) {
+      const detail = `The database ${name} was in quarantine and is gone.`;
+      return [{ ...about, kind: 'quarantined_gone', detail, action: 'forget_quarantined' }];
+    }
+    if (!database.allowsConnections || database.isInvalid) return [];
+    const detail = `The database ${name} is in quarantine, and somebody has opened it.`;
+    return [{ ...about, kind: 'quarantined_open', detail, action: 'close_again' }];
+  });
+}

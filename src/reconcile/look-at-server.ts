@@ -1,0 +1,161 @@
+import {
+  type ListedDatabase,
+  type ListedRole,
+  listDatabasesWithObjectsOf,
+  listPlatformObjects,
+} from '../databases/inventory.ts';
+import type { ServerSession } from '../databases/server-session.ts';
+import type { RegistryDatabase } from '../registry/registry-database.ts';
+import {
+  listNamedStock,
+  listNamedTenants,
+  type NamedStock,
+  type NamedTenant,
+} from '../registry/repositories/named-objects.ts';
+import type { Found } from './finding.ts';
+import { judgeLeftovers } from './judge-leftovers.ts';
+import { judgeStock, type ServerObjects } from './judge-stock.ts';
+import { judgeTenant } from './judge-tenant.ts';
+import { loginPrefixes, platformPrefix } from './our-names.ts';
+import { type Ownership, type ReconcileNeeds, withSession } from './reconcile-needs.ts';
+
+export type Server = { id: string; name: string };
+
+/** What was compared, in numbers. */
+export type Compared = {
+  tenants: number;
+  warm_databases: number;
+  template_copies: number;
+  databases: number;
+  roles: number;
+};
+
+export type ServerLook = { findings: Found[]; compared: Compared };
+
+const pageSize = 1_000;
+
+/**
+ * Compares one server with what the registry says of it, without entering any database: three statements there,
+ * and a page for each thousand tenants here. What comes or goes in between may show up as a finding; a second
+ * look does not see it again.
+ */
+export async function lookAtServer(needs: ReconcileNeeds, server: Server): Promise<ServerLook> {
+  const { registry, ownership } = needs;
+  const tenants = await readTenants(registry, server.id);
+  const stock = await listNamedStock(registry, server.id);
+  const named = namesOf(tenants, stock, ownership);
+  return withSession(needs, server.id, async (session) => {
+    const objects = await readObjects(session, named, ownership);
+    const holdingOurs = await findHolders(session, { objects, named, ownership });
+    const limit = session.features.maxConnections - session.features.superuserReservedConnections;
+    const findings = [
+      ...tenants.flatMap((tenant) =>
+        judgeTenant({ tenant, objects: objectsOf(tenant, objects), server, ownership }),
+      ),
+      ...judgeStock({ stock, objects, server }),
+      ...judgeLeftovers({ objects, named, holdingOurs, server, ownership }),
+      ...judgeConnections(server, { objects, limit: Math.min(limit, ownership.connectionsInAll) }),
+    ];
+    return { findings, compared: count(tenants, stock, objects) };
+  });
+}
+
+async function readTenants(registry: RegistryDatabase, serverId: string): Promise<NamedTenant[]> {
+  const tenants: NamedTenant[] = [];
+  for (;;) {
+    const page = await listNamedTenants(registry, { serverId, after: tenants.at(-1)?.id, limit: pageSize });
+    tenants.push(...page);
+    if (page.length < pageSize) return tenants;
+  }
+}
+
+type Names = { databases: Set<string>; roles: Set<string> };
+
+function namesOf(tenants: readonly NamedTenant[], stock: NamedStock, { neutral }: Ownership): Names {
+  const databases = new Set<string>();
+  const roles = new Set<string>([neutral.owner, neutral.application]);
+  const add = (names: Set<string>, ...each: (string | null)[]) => {
+    for (const name of each) if (name !== null) names.add(name);
+  };
+  for (const tenant of tenants) {
+    add(databases, tenant.databaseName, tenant.renamedFrom);
+    add(roles, tenant.migratorRole, tenant.applicationRole);
+  }
+  for (const warm of stock.warm) {
+    add(databases, warm.databaseName);
+    add(roles, warm.migratorRole, warm.applicationRole);
+  }
+  for (const copy of stock.copies) {
+    add(databases, copy.databaseName);
+    // A finished template has no builder any more.
+    if (copy.status !== 'ready') add(roles, copy.builderRole);
+  }
+  for (const { name } of stock.quarantined) add(databases, name);
+  return { databases, roles };
+}
+
+async function readObjects(
+  session: ServerSession,
+  named: Names,
+  ownership: Ownership,
+): Promise<ServerObjects> {
+  const platform = platformPrefix(ownership);
+  return readServerObjects(session, {
+    databases: { prefixes: [ownership.databasePrefix, platform], names: [...named.databases] },
+    roles: { prefixes: [...loginPrefixes(ownership), platform], names: [...named.roles] },
+  });
+}
+
+export async function readServerObjects(
+  session: ServerSession,
+  wanted: Parameters<typeof listPlatformObjects>[1],
+): Promise<ServerObjects> {
+  const listed = await listPlatformObjects(session, wanted);
+  return { databases: byName(listed.databases), roles: byName(listed.roles) };
+}
+
+const byName = <Thing extends ListedDatabase | ListedRole>(things: readonly Thing[]) =>
+  new Map(things.map((thing) => [thing.name, thing]));
+
+/** Asked only of what no row names: there are few of them, and many objects in each database. */
+async function findHolders(
+  session: ServerSession,
+  { objects, named, ownership }: { objects: ServerObjects; named: Names; ownership: Ownership },
+): Promise<Set<string>> {
+  const unnamed = [...objects.databases.keys()].filter((name) => !named.databases.has(name));
+  if (unnamed.length === 0) return new Set();
+  return listDatabasesWithObjectsOf(session, ownership.neutral.owner, unnamed);
+}
+
+export function objectsOf(
+  { databaseName, migratorRole, applicationRole }: NamedTenant,
+  { databases, roles }: ServerObjects,
+) {
+  return {
+    database: databases.get(databaseName),
+    migrator: roles.get(migratorRole ?? ''),
+    application: roles.get(applicationRole ?? ''),
+  };
+}
+
+/** Everybody's logins together; the platform's own session is none of them. */
+function judgeConnections(
+  server: Server,
+  { objects, limit }: { objects: ServerObjects; limit: number },
+): Found[] {
+  const open = [...objects.roles.values()].reduce((sum, { sessions }) => sum + sessions, 0);
+  if (open <= limit) return [];
+  const detail = `${open} connections to tenants’ databases are open on ${server.name}, and ${limit} may be.`;
+  const target = { of: 'nothing' } as const;
+  return [{ kind: 'connections_over_budget', server: server.name, subject: server.name, detail, target }];
+}
+
+function count(tenants: readonly unknown[], stock: NamedStock, objects: ServerObjects): Compared {
+  return {
+    tenants: tenants.length,
+    warm_databases: stock.warm.length,
+    template_copies: stock.copies.length,
+    databases: objects.databases.size,
+    roles: objects.roles.size,
+  };
+}

@@ -1,0 +1,54 @@
+import { applyRepairs, type Repair } from './apply-repairs.ts';
+import { type CheckOptions, type Consistency, checkConsistency } from './check-consistency.ts';
+import { dropQuarantined, type QuarantineChoice } from './drop-quarantined.ts';
+import { type Finding, toFinding } from './finding.ts';
+import type { ReconcileNeeds } from './reconcile-needs.ts';
+
+/** What operators are told: kept as the result of a task, and so JSON. */
+export type ReconcileReport = {
+  depth: CheckOptions['depth'];
+  compared: Consistency['compared'];
+  findings: Finding[];
+  /** Findings beyond those that are listed. */
+  omitted: number;
+  /** What could not be looked at, and why: of that nothing is said. */
+  unchecked: { subject: string; reason: string }[];
+};
+
+export type ApplyReport = ReconcileReport & { repairs: Repair[] };
+
+/** More than a person reads, and little enough to be kept with the task. */
+const mostListed = 1_000;
+
+/** Registry against servers: what is wrong, what would be done about it, and doing it. */
+export function createReconcile(needs: ReconcileNeeds) {
+  return {
+    /** What `apply` would do. Writes nothing. */
+    plan: async (options: CheckOptions): Promise<ReconcileReport> =>
+      report(await checkConsistency(needs, options)),
+
+    /** Mends what can be mended; `findings` are those that remain. Right after it, another one writes nothing. */
+    async apply(options: CheckOptions): Promise<ApplyReport> {
+      const before = await checkConsistency(needs, options);
+      const repairs = await applyRepairs(needs, before.found, { repairs: 'all', signal: options.signal });
+      const after = before.found.length === 0 ? before : await checkConsistency(needs, options);
+      return { ...report(after), repairs: repairs.slice(0, mostListed) };
+    },
+
+    /** What a worker does by itself: a look from outside, and the repairs that need nobody to look at them first. */
+    async tend(signal: AbortSignal): Promise<{ found: Consistency['found']; repairs: Repair[] }> {
+      const { found } = await checkConsistency(needs, { depth: 'catalog', signal });
+      return { found, repairs: await applyRepairs(needs, found, { repairs: 'safe', signal }) };
+    },
+
+    /** Destroys a database that is in quarantine. @throws not_found */
+    dropQuarantined: (choice: QuarantineChoice) => dropQuarantined(needs, choice),
+  };
+}
+
+export type Reconcile = ReturnType<typeof createReconcile>;
+
+function report({ depth, compared, found, unchecked }: Consistency): ReconcileReport {
+  const findings = found.slice(0, mostListed).map(toFinding);
+  return { depth, compared, findings, omitted: found.length - findings.length, unchecked };
+}

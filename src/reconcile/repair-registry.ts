@@ -1,0 +1,63 @@
+import {
+  findWrongEventCount,
+  listTenantsWithoutRun,
+  lockTenant,
+  ringStuckRun,
+  ringStuckTask,
+  takeBackEvents,
+  tellOfActivation,
+} from '../registry/repositories/reconcile.ts';
+import type { Found } from './finding.ts';
+import { silentMs } from './look-at-registry.ts';
+import type { ReconcileNeeds } from './reconcile-needs.ts';
+import { done, gone, type Mended } from './repair-outcome.ts';
+
+/** Mends what only the registry knows of; each looks again in the transaction in which it changes something. */
+export async function repairRegistry(
+  needs: ReconcileNeeds,
+  { target, action }: Pick<Found, 'target' | 'action'>,
+): Promise<Mended> {
+  if (action === undefined) return gone;
+  return (await mend(needs, { target, action })) ? done(action) : gone;
+}
+
+async function mend(
+  needs: ReconcileNeeds,
+  { target, action }: Pick<Found, 'target' | 'action'>,
+): Promise<boolean> {
+  const transaction = needs.registry.transaction();
+  switch (target.of) {
+    case 'run':
+      return transaction.execute((trx) => ringStuckRun(trx, target, silentMs));
+    case 'task':
+      return transaction.execute((trx) => ringStuckTask(trx, target.id, silentMs));
+    case 'registry':
+      return action === 'restart_run'
+        ? restart(needs, target.tenantId)
+        : settleEvents(needs, target.tenantId);
+    default:
+      return false;
+  }
+}
+
+async function restart({ registry, restartRun }: ReconcileNeeds, tenantId: string): Promise<boolean> {
+  const halted = await listTenantsWithoutRun(registry);
+  if (!halted.some((each) => each.tenantId === tenantId)) return false;
+  await restartRun(tenantId);
+  return true;
+}
+
+/** Whoever activates a tenant changes its row: under its lock the count stands still. */
+async function settleEvents({ registry }: ReconcileNeeds, tenantId: string): Promise<boolean> {
+  return registry.transaction().execute(async (trx) => {
+    await lockTenant(trx, tenantId);
+    const wrong = await findWrongEventCount(trx, tenantId);
+    if (wrong === undefined) return false;
+    const { activations, events, untold } = wrong;
+    for (let told = events; told < activations; told += 1) await tellOfActivation(trx, tenantId);
+    if (events < activations) return true;
+    if (untold < events - activations) return false;
+    await takeBackEvents(trx, tenantId, events - activations);
+    return true;
+  });
+}
