@@ -99,6 +99,21 @@ describe('against api and worker processes', () => {
     expect(JSON.parse(first.stdout).id).toBe(JSON.parse(second.stdout).id);
   });
 
+  test('templates are shown, added and refreshed', async () => {
+    const [template]: { key: string; drift: boolean }[] = await json('templates');
+    expect(template).toMatchObject({ key: 'default', drift: false });
+    expect((await run('templates')).stdout).toMatch(/^default +source_\w+ +up to date /m);
+    const refreshed = await run('templates', 'refresh');
+    expect([refreshed.exitCode, refreshed.stderr]).toEqual([0, '✓ default: nothing has changed.\n']);
+    const source = deployment.environment.SOURCE_DATABASE_NAME ?? '';
+    const added = await run('templates', 'add', 'second', '--source-database', source);
+    expect(added.exitCode, added.stderr).toBe(0);
+    expect((await run('templates', 'show', 'second')).stdout).toMatch(/^default +ready /m);
+    const missing = await run('templates', 'add', 'third', '--source-database', `missing_${source}`);
+    expect(missing.exitCode).toBe(1);
+    expect(missing.stderr).toContain('source_database_missing');
+  });
+
   test('figures and health are shown', async () => {
     const stats = await json('stats');
     expect(stats.tenants.total).toBeGreaterThan(0);

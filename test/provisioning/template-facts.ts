@@ -4,7 +4,7 @@ import { findInconsistencies } from '../support/sql-oracle.ts';
 /** The schedule would look by itself at times that a test does not choose. */
 export const noSchedule = { TEMPLATE_REFRESH_SCHEDULE: '0 0 1 1 *', WARM_POOL_SIZE: '0' };
 
-export function workbenchOf({ assembly }: Bench) {
+function workbenchOf({ assembly }: Bench) {
   if (assembly.workbench === undefined) throw new Error('This bench has no worker.');
   return assembly.workbench;
 }

@@ -5,7 +5,6 @@ import type { Template } from './templates.ts';
 const newestVersions = 10;
 
 export type TemplateOverview = Awaited<ReturnType<typeof readTemplateOverview>>;
-export type VersionOverview = TemplateOverview['versions'][number];
 export type CopyOverview = TemplateOverview['copies'][number];
 
 /** A template with its versions and copies, the newest first. */
