@@ -40,8 +40,9 @@ export const p1: Benchmark = {
 };
 
 async function measureSize(servers: BenchServers, size: SchemaSize, options: BenchOptions): Promise<Section> {
-  const { rounds, say } = options;
-  const turns = rounds + 1;
+  const { rounds, say, isSmall } = options;
+  const warmups = isSmall ? 0 : 1;
+  const turns = rounds + warmups;
   say(`P1: ${size.tables} tables, ${rounds} rounds`);
   const cold = await openInstallation(servers, { size, warmPool: 0 });
   const warm = hasWarmDatabases ? await openInstallation(servers, { size, warmPool: turns }) : undefined;
@@ -59,7 +60,7 @@ async function measureSize(servers: BenchServers, size: SchemaSize, options: Ben
       templateWay(cold, servers, scratch),
       claimWay(await createBareClaim(registry, turns)),
     ];
-    const measurements = await takeTurns({ ways, rounds, cleanUp: scratch.drop });
+    const measurements = await takeTurns({ ways, rounds, warmups, cleanUp: scratch.drop });
     await consultOracle(servers, cold, measurements);
     return { title: titleOf(size), measurements, goals: goalsOf(measurements, size) };
   } finally {

@@ -33,7 +33,7 @@ async function measure(servers: BenchServers, options: BenchOptions): Promise<Se
   const { isSmall, rounds, say } = options;
   const { tenants, idleMs } = isSmall ? sizes.small : sizes.full;
   const latencies: Latencies = { idle: newMeasurement(names.idle), busy: newMeasurement(names.busy) };
-  const clones = isSmall ? 4 : 60;
+  const clones = isSmall ? 2 : 60;
   const ways: Way[] = [
     {
       name: names.burst,

@@ -1,5 +1,5 @@
 import type { Machine } from './machine.ts';
-import { type Estimate, estimateMedian, median } from './statistics.ts';
+import { type Estimate, estimateMedian, median, quantile } from './statistics.ts';
 
 export type Unit = 'ms' | 'per s';
 
@@ -45,11 +45,14 @@ export type BenchmarkResult = {
 
 /** The quotients of the rounds in which both succeeded: what disturbs a round disturbs both. */
 export function ratioOf(value: Measurement, base: Measurement): Estimate {
-  const ratios = value.values.flatMap((each, round) => {
+  return estimateMedian(pairsOf(value, base).map(([one, other]) => one / other));
+}
+
+function pairsOf(value: Measurement, base: Measurement): [number, number][] {
+  return value.values.flatMap((each, round): [number, number][] => {
     const other = base.values[round];
-    return each === null || other === null || other === undefined ? [] : [each / other];
+    return each === null || other === null || other === undefined ? [] : [[each, other]];
   });
-  return estimateMedian(ratios);
 }
 
 export type Bound = { atMost: number } | { atLeast: number };
@@ -74,14 +77,29 @@ export function ratioGoal(
   return { text, verdict: judge(estimate, bound), finding: `${describe(estimate)} ×` };
 }
 
-/** A figure of one measurement, such as a quantile, for which there is no interval. */
-export function figureGoal(
+/** So many that the worst of a hundred is known. */
+const enoughForTail = 100;
+
+/** How much longer the slowest of a hundred took than the usual time of the base; of fewer, nothing is said. */
+export function tailGoal(
   text: string,
-  { figure, limit, unit }: { figure: number; limit: number; unit: string },
+  { value, base, atMostMs }: { value: Measurement; base: Measurement; atMostMs: number },
 ): Goal {
-  const finding = `${round(figure)} ${unit}, limit ${round(limit)} ${unit}`;
-  if (Number.isNaN(figure) || Number.isNaN(limit)) return { text, verdict: 'not measured', finding: '–' };
-  return { text, verdict: figure <= limit ? 'met' : 'missed', finding };
+  const [values, bases] = [succeeded(value), succeeded(base)];
+  const excess = quantile(values, 0.99) - median(bases);
+  if (Number.isNaN(excess)) return { text, verdict: 'not measured', finding: '–' };
+  if (values.length < enoughForTail)
+    return { text, verdict: 'unproven', finding: `only ${values.length} rounds` };
+  return { text, verdict: excess <= atMostMs ? 'met' : 'missed', finding: `+ ${round(excess)} ms` };
+}
+
+/** How much longer one took than the other, round by round. */
+export function excessGoal(
+  text: string,
+  { value, base, atMostMs }: { value: Measurement; base: Measurement; atMostMs: number },
+): Goal {
+  const excess = estimateMedian(pairsOf(value, base).map(([one, other]) => one - other));
+  return { text, verdict: judge(excess, { atMost: atMostMs }), finding: `+ ${describe(excess)} ms` };
 }
 
 export function describe({ median: middle, low, high }: Estimate): string {

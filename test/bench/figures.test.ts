@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toMarkdown } from '../../bench/report.ts';
-import { judge, type Measurement, ratioGoal, ratioOf } from '../../bench/result.ts';
+import { excessGoal, judge, type Measurement, ratioGoal, ratioOf, tailGoal } from '../../bench/result.ts';
 import { schemaSizes, schemaSql } from '../../bench/schemas.ts';
 import { estimateMedian, quantile } from '../../bench/statistics.ts';
 import { takeTurns, type Way } from '../../bench/take-turns.ts';
@@ -44,6 +44,22 @@ describe('what a benchmark says of its figures', () => {
     expect(ratioOf(value, base).median).toBe(3);
     const nothing = ratioGoal('g', { value: measured('a', [null]), base, bound: { atMost: 1 } });
     expect(nothing.verdict).toBe('not measured');
+  });
+
+  it('judges an excess by its rounds, and a tail by a hundred of them at least', () => {
+    const many = (count: number, value: number) => Array.from({ length: count }, () => value);
+    const judged = (count: number, value: number) => {
+      const pair = {
+        value: measured('a', many(count, value)),
+        base: measured('b', many(count, 30)),
+        atMostMs: 10,
+      };
+      return [excessGoal('g', pair).verdict, tailGoal('g', pair).verdict];
+    };
+    expect(judged(100, 35)).toEqual(['met', 'met']);
+    expect(judged(100, 50)).toEqual(['missed', 'missed']);
+    expect(judged(5, 35)).toEqual(['unproven', 'unproven']);
+    expect(judged(0, 35)).toEqual(['not measured', 'not measured']);
   });
 });
 
