@@ -91,6 +91,11 @@ export const settings = {
     'opaque: prefix and a random id; slug: prefix, slug and 8 hexadecimal digits. Any tenant can list the names of all databases.',
     { default: 'opaque' },
   ),
+  TENANT_SEED_SQL: template(
+    text,
+    'A file of SQL that is run once in each new tenant’s database, in one transaction, as its migrator role, after the database was compared with the template. {{tenant_id}} {{slug}} {{organization_name}} {{admin_user_id}} {{admin_email}} {{admin_password_hash}} become quoted literals. The worker reads it, at its start.',
+    { example: '/etc/tenant-manager/seed.sql' },
+  ),
   PG_DUMP: template(text, 'The pg_dump to use; pg_restore must lie beside it.', { defaultDoc: 'found' }),
   TEMPLATE_REFRESH_SCHEDULE: template(
     cronExpression,

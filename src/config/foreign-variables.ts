@@ -19,7 +19,6 @@ const ignored: Readonly<Record<string, string>> = {
   PADDLE_API_KEY: 'billing is not in this version',
   S3_ENDPOINT: 'file storage is not in this version',
   BACKUP_SCHEDULE: 'backups are not in this version',
-  TENANT_SEED_SQL: 'seeding is not in this version',
 };
 
 /** One sentence for each variable that is set and does nothing here. */

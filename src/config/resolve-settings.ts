@@ -3,6 +3,7 @@ import type { SettingValues } from './config.ts';
 import { readPostgresUrl } from './postgres-url.ts';
 import { leastPoolMax } from './registry-connection.ts';
 import { weakness } from './secret-strength.ts';
+import { readSeedScript, type SeedScript } from './seed-script.ts';
 
 /** What a process is for; a worker needs secrets that an api process must not have. */
 export type ProcessRole = 'api' | 'worker' | 'all' | 'cli';
@@ -23,6 +24,7 @@ export function resolveSettings(draft: Draft) {
   checkWait(draft);
   notePoolSize(draft);
   const secrets = resolveSecrets(draft, isProduction);
+  const seed = resolveSeed(draft);
   return {
     ...values,
     ...secrets,
@@ -37,7 +39,22 @@ export function resolveSettings(draft: Draft) {
     PUBLIC_URL: values.PUBLIC_URL ?? 'http://localhost:3001',
     ALLOWED_ORIGINS: values.ALLOWED_ORIGINS ?? (isProduction ? [] : ['*']),
     isProduction,
+    /** What TENANT_SEED_SQL says, where databases are made. */
+    seed,
   };
+}
+
+function resolveSeed({ values, role, problems }: Draft): SeedScript | undefined {
+  const { TENANT_SEED_SQL: path } = values;
+  if (path === undefined || !worksOnDatabases(role, values)) return undefined;
+  const read = readSeedScript(path);
+  if ('script' in read) return read.script;
+  problems.push({
+    variable: 'TENANT_SEED_SQL',
+    wrong: `names ${path}, in which there is something wrong: ${read.problems.join('; ')}`,
+    right: 'Mend the file, or name another.',
+  });
+  return undefined;
 }
 
 /** Whether a process makes databases itself, and needs the logins and keys for it. */

@@ -1,6 +1,7 @@
 import { errors } from '../errors/catalogue.ts';
 import { applySettings, type DatabaseSetting } from './database-settings.ts';
 import { type DatabaseState, readDatabase } from './database-state.ts';
+import { assertFreeSpace } from './free-space.ts';
 import { quoteIdentifier } from './quote.ts';
 import type { ServerSession } from './server-session.ts';
 import { isAlreadyDone, sqlState } from './sql-state.ts';
@@ -13,6 +14,8 @@ export type Creation = {
   readonly strategy?: 'wal_log' | 'file_copy';
   /** Of the template's source; a clone has none of them by itself. */
   readonly settings?: readonly DatabaseSetting[];
+  /** Of the template, as far as it is known: whether there is room is asked before. */
+  readonly sizeBytes?: number;
 };
 
 /** `closed`: a crash left it between creation and sealing. `sealed`: there is nothing to do. */
@@ -22,7 +25,8 @@ export type CreationOutcome = 'created' | 'closed' | 'sealed';
  * Clones the template into a database that nobody can connect to until `sealDatabase` opens it: every clone
  * begins with CONNECT for PUBLIC, whatever its template allows. Takes over what a crash left. The caller holds
  * the lock named after the database on this same session, so that whoever undoes this waits for the server.
- * Throws template_lost when the template is gone, or is not as it was sealed.
+ * Throws template_lost when the template is gone, or is not as it was sealed, and capacity_exhausted instead of
+ * trying where the server has no room.
  */
 export async function createClosedDatabase(
   session: ServerSession,
@@ -38,6 +42,7 @@ async function cloneTemplate(session: ServerSession, creation: Creation): Promis
   if (found !== undefined && !found.isInvalid) return resume(found);
   if (found?.isInvalid) await session.run(`DROP DATABASE ${quoteIdentifier(creation.database)}`);
   await assertTemplateSealed(session, creation.template);
+  await assertFreeSpace(session, { template: creation.template, sizeBytes: creation.sizeBytes ?? 0 });
   try {
     await session.run(cloneStatement(session, creation));
     return 'created';

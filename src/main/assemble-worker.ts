@@ -69,6 +69,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     making,
     credentials,
     ensureCopy: (context) => ensureCopy(templates, context),
+    seed: config.seed,
   });
   const runProvisioning = createRunner({
     registry,

@@ -7,10 +7,12 @@ import type {
   TenantDatabaseNames,
 } from '../databases/database-server.ts';
 import type { DatabaseSetting } from '../databases/database-settings.ts';
+import { mapServerError } from '../databases/map-server-error.ts';
 import { ensureNeutralRoles } from '../databases/neutral-roles.ts';
 import { scramVerifier } from '../databases/scram-verifier.ts';
 import { sealDatabase } from '../databases/seal-database.ts';
 import type { ServerSession } from '../databases/server-session.ts';
+import { openTenantConnection } from '../databases/tenant-connection.ts';
 import { createTenantRoles, repairRolePassword } from '../databases/tenant-roles.ts';
 import { type VerificationOutcome, verifyTenantDatabase } from '../databases/verify-database.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -25,7 +27,10 @@ export type DatabaseInMaking = {
   address: ServerAddress;
   names: TenantDatabaseNames;
   passwords: Passwords;
-  copy: Pick<TemplateCopy, 'id' | 'databaseName' | 'fingerprint' | 'dataTables' | 'databaseSettings'>;
+  copy: Pick<
+    TemplateCopy,
+    'id' | 'databaseName' | 'fingerprint' | 'dataTables' | 'databaseSettings' | 'sizeBytes'
+  >;
 };
 
 export type DatabaseMakingNeeds = {
@@ -61,6 +66,7 @@ export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
           database: names.database,
           template: copy.databaseName,
           settings: settingsOf(copy),
+          sizeBytes: copy.sizeBytes ?? 0,
         });
       } catch (error) {
         if (isTemplateLost(error)) await needs.loseCopy(copy.id);
@@ -74,19 +80,41 @@ export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
     },
 
     /**
-     * Logs in as both roles and compares the fingerprint with the template's. A drifted password is set back once.
-     * @returns the fingerprint. @throws verification_failed
+     * Logs in as both roles and compares the fingerprint with the template's, or with what a seed left; with
+     * nothing while nobody knows what a seed left. A drifted password is set back once.
+     * @returns the template's fingerprint. @throws verification_failed
      */
-    async verify(making: DatabaseInMaking): Promise<Fingerprint> {
-      const first = await verifyOnce(needs, making);
+    async verify(
+      making: DatabaseInMaking,
+      expected: Fingerprint | 'unknown' = making.copy.fingerprint as Fingerprint,
+    ): Promise<Fingerprint> {
+      const first = await verifyOnce(needs, making, expected);
       if (first.outcome === 'passwordRefused') {
         await repairPasswords(making, first.roles);
-        const second = await verifyOnce(needs, making);
+        const second = await verifyOnce(needs, making, expected);
         if (second.outcome !== 'verified') {
           throw errors.verificationFailed(`the password of ${second.roles.join(' and ')} is refused`);
         }
       }
       return making.copy.fingerprint as Fingerprint;
+    },
+
+    /** The fingerprint as it is now, compared with nothing: what a seed left. */
+    async takeFingerprint({
+      session,
+      address,
+      names,
+      passwords,
+      copy,
+    }: DatabaseInMaking): Promise<Fingerprint> {
+      const login = { user: names.migratorRole, password: passwords.migrator };
+      const place = { address, database: names.database, applicationName: 'tenant-manager verify' };
+      try {
+        const client = await openTenantConnection({ ...place, ...login, searchPath: 'pg_catalog' });
+        return await needs.takeFingerprint(client, copy.dataTables).finally(() => client.end());
+      } catch (error) {
+        throw mapServerError(error, session.server);
+      }
     },
   };
 }
@@ -105,16 +133,18 @@ function settingsOf({ databaseSettings }: DatabaseInMaking['copy']): DatabaseSet
 async function verifyOnce(
   { neutral, takeFingerprint }: DatabaseMakingNeeds,
   { session, address, names, passwords, copy }: DatabaseInMaking,
+  expected: Fingerprint | 'unknown',
 ): Promise<VerificationOutcome> {
+  const template = copy.fingerprint as Fingerprint;
   return verifyTenantDatabase({
     session,
     address,
     names,
     neutral,
     passwords,
-    expected: copy.fingerprint as Fingerprint,
+    expected: expected === 'unknown' ? template : expected,
     settings: settingsOf(copy),
-    inspect: (client) => takeFingerprint(client, copy.dataTables),
+    inspect: async (client) => (expected === 'unknown' ? template : takeFingerprint(client, copy.dataTables)),
   });
 }
 

@@ -1,3 +1,4 @@
+import type { SeedScript } from '../config/seed-script.ts';
 import type { TemplateCopy } from '../registry/repositories/templates.ts';
 import type { Naming } from './database-names.ts';
 import type { RunContext } from './run-context.ts';
@@ -12,12 +13,15 @@ import { prepareTemplate } from './steps/prepare-template.ts';
 import { renameDatabase } from './steps/rename-database.ts';
 import { reserveDatabase } from './steps/reserve-database.ts';
 import { sealDatabase } from './steps/seal-database.ts';
+import { seedDatabase } from './steps/seed-database.ts';
 import { verifyDatabase } from './steps/verify-database.ts';
 import type { MakingNeeds } from './tenant-in-making.ts';
 
 export type StepNeeds = MakingNeeds & {
   naming: Naming;
   ensureCopy: (context: RunContext) => Promise<TemplateCopy>;
+  /** Run once in each new database. */
+  seed?: SeedScript | undefined;
 };
 
 /** How a tenant is made. */
@@ -30,6 +34,7 @@ export const provisionTenant = (needs: StepNeeds): readonly Step[] => [
   createDatabase(needs),
   sealDatabase(needs),
   verifyDatabase(needs),
+  ...(needs.seed === undefined ? [] : [seedDatabase({ ...needs, seed: needs.seed })]),
   activateTenant,
 ];
 

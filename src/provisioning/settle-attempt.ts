@@ -3,7 +3,8 @@ import { errors } from '../errors/catalogue.ts';
 import { publish } from '../registry/messages.ts';
 import { recordAudit, systemActor } from '../registry/repositories/audit-log.ts';
 import { insertOutbox } from '../registry/repositories/outbox.ts';
-import { beat, finishRun, pauseRun } from '../registry/repositories/provisioning-runs.ts';
+import { beat, findRun, finishRun, pauseRun } from '../registry/repositories/provisioning-runs.ts';
+import { isCancelled } from '../registry/repositories/run-cancellations.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
 import { type Judgement, judgeFailure } from './judge-failure.ts';
 import { RunContext } from './run-context.ts';
@@ -34,7 +35,7 @@ export async function settleAttempt(needs: RunnerNeeds, attempt: FailedAttempt):
   }
   if (error instanceof AppError && error.code === errors.runCancelled.definition.code) {
     needs.log.info({ run_id: run.id }, 'Provisioning is cancelled and taken back');
-    await end(needs, attempt, { status: 'cancelled', ...cancellation(run.cancelReason) });
+    await end(needs, attempt, cancellation(run.cancelReason));
     return;
   }
   const judgement = judge(run, error);
@@ -44,10 +45,6 @@ export async function settleAttempt(needs: RunnerNeeds, attempt: FailedAttempt):
   } else {
     await carryOut(needs, attempt, judgement);
   }
-}
-
-function cancellation(reason: string | null) {
-  return { code: 'cancelled', detail: reason === null ? 'cancelled' : `cancelled: ${reason}` };
 }
 
 type Patience = Exclude<Judgement, { verdict: 'fail' }>;
@@ -71,10 +68,16 @@ async function carryOut(
 
 type Ending = { status: 'failed' | 'cancelled'; code: string; detail: string };
 
+function cancellation(reason: string | null): Ending {
+  const detail = reason === null ? 'cancelled' : `cancelled: ${reason}`;
+  return { status: 'cancelled', code: 'cancelled', detail };
+}
+
 /** Takes back what was done and ends the run; what passes by itself in the way of that is waited for. */
 async function end(needs: RunnerNeeds, attempt: FailedAttempt, ending: Ending): Promise<void> {
-  const context = await openUndo(needs, attempt);
-  if (context === undefined) return carryOut(needs, attempt, { verdict: 'leave' });
+  const undo = await openUndo(needs, attempt);
+  if (undo === undefined) return carryOut(needs, attempt, { verdict: 'leave' });
+  const { context, cancelled } = undo;
   try {
     const obstacle = await takeBack(context, needs, attempt.run);
     if (obstacle !== null && obstacle.verdict !== 'fail') {
@@ -83,7 +86,7 @@ async function end(needs: RunnerNeeds, attempt: FailedAttempt, ending: Ending): 
     }
     const needsAttention = obstacle !== null || attempt.run.kind === 'purge';
     const inTheWay = obstacle?.detail ?? null;
-    await writeEnd(context, attempt.run, { ...ending, needsAttention, obstacle: inTheWay });
+    await writeEnd(context, attempt.run, { ...(cancelled ?? ending), needsAttention, obstacle: inTheWay });
     if (needsAttention)
       needs.log.error({ run_id: attempt.run.id, needs_attention: true }, context.tenant.statusReason ?? '');
   } finally {
@@ -91,15 +94,21 @@ async function end(needs: RunnerNeeds, attempt: FailedAttempt, ending: Ending): 
   }
 }
 
+/** `cancelled`: how it ends when an operator asked for that, also if it failed by itself at the same time. */
+type Undo = { context: RunContext; cancelled: Ending | null };
+
 /** An attempt of its own, which begins when whatever the failed one was writing is written or refused. */
-async function openUndo(needs: RunnerNeeds, { run, fenced }: FailedAttempt): Promise<RunContext | undefined> {
-  const tenant = await needs.registry.transaction().execute(async (trx) => {
-    const standing = await beat(trx, run);
-    return standing === 'lost' ? undefined : findTenant(trx, run.tenantId);
+async function openUndo(needs: RunnerNeeds, { run, fenced }: FailedAttempt): Promise<Undo | undefined> {
+  const found = await needs.registry.transaction().execute(async (trx) => {
+    if ((await beat(trx, run)) === 'lost') return undefined;
+    const [tenant, latest] = [await findTenant(trx, run.tenantId), await findRun(trx, run.id)];
+    return tenant === undefined || latest === undefined ? undefined : { tenant, latest };
   });
-  if (tenant === undefined) return undefined;
+  if (found === undefined) return undefined;
+  const { tenant, latest } = found;
   const signal = new AbortController().signal;
-  return new RunContext({ run, tenant, needs, signal, lost: fenced, isTakingBack: true });
+  const context = new RunContext({ run, tenant, needs, signal, lost: fenced, isTakingBack: true });
+  return { context, cancelled: isCancelled(latest) ? cancellation(latest.cancelReason) : null };
 }
 
 type Obstacle = Judgement & { error: unknown };

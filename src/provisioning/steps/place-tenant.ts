@@ -1,7 +1,7 @@
 import { errors } from '../../errors/catalogue.ts';
 import { publish } from '../../registry/messages.ts';
 import type { RegistryTransaction } from '../../registry/registry-database.ts';
-import { chooseServer } from '../../registry/repositories/database-servers.ts';
+import { chooseServer, describeCapacity } from '../../registry/repositories/database-servers.ts';
 import { noteWay } from '../../registry/repositories/run-ways.ts';
 import type { Tenant, TenantChange } from '../../registry/repositories/tenants.ts';
 import { claimWarmDatabase } from '../../registry/repositories/warm-databases.ts';
@@ -66,6 +66,6 @@ async function claim(
 
 async function choose(trx: RegistryTransaction, { region }: Tenant): Promise<TenantChange> {
   const server = await chooseServer(trx, region);
-  if (server === undefined) throw errors.serverFull('of any region', 'all are full or draining');
+  if (server === undefined) throw errors.capacityExhausted(await describeCapacity(trx));
   return { serverId: server.id };
 }

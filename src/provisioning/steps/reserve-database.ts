@@ -34,6 +34,9 @@ export function reserveDatabase({ naming, credentials }: { naming: Naming; crede
         sealedApplicationPassword: null,
         sealedMigratorPassword: null,
         schemaFingerprint: null,
+        databaseSizeBytes: null,
+        seedTransaction: null,
+        seededAt: null,
       });
     },
   };

@@ -1,3 +1,4 @@
+import type { Fingerprint } from '../../databases/database-server.ts';
 import { type Step, serverDeadlineMs } from '../step.ts';
 import { type MakingNeeds, tenantInMaking } from '../tenant-in-making.ts';
 
@@ -8,8 +9,16 @@ export function verifyDatabase(needs: MakingNeeds): Step {
     deadlineMs: serverDeadlineMs,
 
     async run(context) {
-      const fingerprint = await needs.making.verify(await tenantInMaking(needs, context));
-      await context.save({ schemaFingerprint: JSON.stringify(fingerprint) });
+      const making = await tenantInMaking(needs, context);
+      const { seedTransaction, seededAt, schemaFingerprint } = context.tenant;
+      if (seedTransaction !== null || seededAt !== null) {
+        // It was compared with the template before the seed began; the next step finds out what the seed left.
+        await needs.making.verify(making, seededAt === null ? 'unknown' : (schemaFingerprint as Fingerprint));
+        return;
+      }
+      const fingerprint = await needs.making.verify(making);
+      const databaseSizeBytes = making.copy.sizeBytes;
+      await context.save({ schemaFingerprint: JSON.stringify(fingerprint), databaseSizeBytes });
     },
   };
 }
