@@ -32,6 +32,7 @@ export async function keepWarm(
   void firstLook.then(keeper.start);
 }
 
-function isSomethingDueAfterClaim({ TENANT_DB_NAMES }: Config): boolean {
-  return TENANT_DB_NAMES === 'slug';
+/** A seed is run, and a name is given, by a worker; nobody else has the logins for it. */
+function isSomethingDueAfterClaim({ TENANT_DB_NAMES, TENANT_SEED_SQL }: Config): boolean {
+  return TENANT_DB_NAMES === 'slug' || TENANT_SEED_SQL !== undefined;
 }
