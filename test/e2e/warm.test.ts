@@ -65,15 +65,21 @@ describe('two api processes and a worker that keeps three databases warm', () =>
   it(`of ${burst} at once, exactly ${poolSize} get a warm one, and none is given twice`, async () => {
     await untilWarm();
     const pool = await rows('SELECT id FROM warm_databases');
+    const [worker] = deployment.processes.workers;
+    // Else it might fill the pool up between two of them.
+    process.kill(worker?.program.pid ?? 0, 'SIGSTOP');
     const answers = await Promise.all(
       Array.from({ length: burst }, (_, place) =>
         (deployment.apis[place % 2] ?? deployment.apis[0]).register(
           `Burst ${place}`,
           `burst${place}@example.com`,
+          { prefer: 'respond-async' },
         ),
       ),
     );
-    expect(answers.filter(({ status }) => status !== 201 && status !== 202)).toEqual([]);
+    process.kill(worker?.program.pid ?? 0, 'SIGCONT');
+    const countOf = (wanted: number) => answers.filter(({ status }) => status === wanted).length;
+    expect([countOf(201), countOf(202)]).toEqual([poolSize, burst - poolSize]);
     const ofBurst = `FROM provisioning_runs r JOIN tenant_registry t ON t.id = r.tenant_id WHERE t.slug LIKE 'burst-%'`;
     await vi.waitFor(
       async () =>
