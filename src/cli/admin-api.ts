@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AdminRequest } from './admin-request.ts';
 import { type Answer, failureOf, readData } from './api-answer.ts';
 import { createAsk, preference } from './ask.ts';
+import { createDoctorCalls } from './doctor-api.ts';
 import { createTemplateCalls } from './template-api.ts';
 
 /** As `GET /api/admin/tenants` shows it; members that this program does not know stay. */
@@ -68,6 +69,7 @@ export function createAdminApi(request: AdminRequest) {
 
   return {
     ...createTemplateCalls(ask),
+    ...createDoctorCalls(ask),
     async listTenants(query: Record<string, string>): Promise<TenantPage> {
       const answer = await ask({ method: 'GET', path: tenantsPath, query }, z.array(tenant));
       return { ...answer, nextCursor: answer.page?.next_cursor ?? null, total: answer.page?.total };

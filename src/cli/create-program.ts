@@ -3,6 +3,7 @@ import { addActivateCommand } from './commands/activate.ts';
 import { addCancelCommand } from './commands/cancel.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDeleteCommand } from './commands/delete.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addListCommand } from './commands/list.ts';
 import { addRetryCommand } from './commands/retry.ts';
@@ -33,7 +34,7 @@ export const closingNotes = [
   },
   {
     title: 'Exit codes',
-    text: '0 done · 1 failed · 2 wrong usage · 3 partly done (accepted, not finished within --wait)',
+    text: '0 done · 1 failed · 2 wrong usage · 3 partly done (accepted, not finished within --wait; problems remain)',
   },
 ] as const;
 
@@ -72,6 +73,7 @@ const commandAdders = [
   addTemplatesCommand,
   addStatsCommand,
   addHealthCommand,
+  addDoctorCommand,
   addSuperAdminCommand,
 ];
 

@@ -27,6 +27,11 @@ export const systemErrors = {
     (why: string) => `The registry database refuses the login of GLOBAL_DATABASE_URL: ${why}`,
     { retryAfterSeconds: 30 },
   ),
+  poolerInBetween: defineError(
+    ['pooler_in_between', 500, 'Pooler in between'],
+    (variable: string, why: string) =>
+      `${variable} leads to a connection pooler, not to PostgreSQL itself: ${why}. Session locks and messages would be lost there. Give the address of PostgreSQL itself; the platform pools by itself.`,
+  ),
   registryNotMigrated: defineError(
     ['registry_not_migrated', 503, 'Registry not migrated'],
     (pending: number) => `The registry lacks ${pending} migration(s). Run: npm run migrate:global`,

@@ -6,6 +6,7 @@ import { type App, type AppNeeds, createApp } from '../http/app.ts';
 import type { Health } from '../http/health.ts';
 import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
 import { addRequestTenant } from '../http/plugins/tenant.ts';
+import { adminDoctorRoutes } from '../http/routes/admin-doctor.ts';
 import { adminJobsRoutes } from '../http/routes/admin-jobs.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
 import { adminTemplatesRoutes } from '../http/routes/admin-templates.ts';
@@ -32,6 +33,7 @@ import { refusalOf } from '../routing/refusal.ts';
 import { createRouting, type Routing } from '../routing/routing.ts';
 import { createTasks } from '../tasks/request-task.ts';
 import type { Assembly } from './assemble.ts';
+import { assembleDoctorHere } from './assemble-doctor.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 
 type Routes = AppNeeds['routes'];
@@ -47,7 +49,7 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
   const routing = assembleRouting(config, platform);
   shutdown.onStop('tenant connections', 10_000, () => routing.close(8_000));
   const provisioning = assembleProvisioning(config, assembly, identity);
-  const features = { config, assembly, identity, routing, provisioning, health };
+  const features = { config, log, assembly, identity, routing, provisioning, health };
   const app = await createApp({
     log,
     settings: {
@@ -74,6 +76,7 @@ async function assertDefaultPlan({ DEFAULT_PLAN: key }: Config, { registry }: Pl
 
 type Features = {
   config: Config;
+  log: ProcessParts['log'];
   assembly: Assembly;
   identity: Identity;
   routing: Routing;
@@ -115,7 +118,7 @@ function memberRoutes({ config, assembly, identity }: Features): Routes {
   ];
 }
 
-function operatorRoutes({ config, assembly, identity, routing, provisioning }: Features): Routes {
+function operatorRoutes({ config, log, assembly, identity, routing, provisioning }: Features): Routes {
   const { registry, messages } = assembly.platform;
   const { queue } = assembly.dispatch;
   const tasks = createTasks({ registry, messages, afterCommit: assembly.kick });
@@ -129,6 +132,7 @@ function operatorRoutes({ config, assembly, identity, routing, provisioning }: F
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
     adminJobsRoutes({ registry, tasks, lifecycle: provisioning }),
+    adminDoctorRoutes({ doctor: assembleDoctorHere({ config, log }, assembly.platform), tasks }),
     adminTemplatesRoutes({ registry, addTemplate: createTemplateAdditions({ registry }), tasks }),
     adminStatsRoutes({
       registry,

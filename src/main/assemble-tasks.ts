@@ -1,5 +1,6 @@
 import { createTaskJob } from '../jobs/run-task.ts';
 import { createQueueWorker } from '../queue/create-worker.ts';
+import type { Doctor } from '../reconcile/doctor/doctor.ts';
 import type { Reconcile } from '../reconcile/reconcile.ts';
 import { createTaskRunner } from '../tasks/run-task.ts';
 import type { TaskHandlers } from '../tasks/task-kinds.ts';
@@ -7,15 +8,17 @@ import { type Crew, tasksAtOnce, type Work } from './assemble-dispatch.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
 import type { Workbench } from './assemble-worker.ts';
 
-type HandlerParts = { workbench: Workbench; reconcile: Reconcile };
+type HandlerParts = { workbench: Workbench; reconcile: Reconcile; doctor: Doctor };
 
 /** What workers do when an operator asks for it. */
-function assembleTaskHandlers({ workbench, reconcile }: HandlerParts): Partial<TaskHandlers> {
+function assembleTaskHandlers({ workbench, reconcile, doctor }: HandlerParts): Partial<TaskHandlers> {
   const { templateRefresh } = workbench;
   return {
     'templates.refresh': ({ template_id: id }, signal) => templateRefresh.refreshById(id, signal),
     'reconcile.plan': ({ depth }, signal) => reconcile.plan({ depth, signal }),
     'reconcile.apply': ({ depth }, signal) => reconcile.apply({ depth, signal }),
+    'doctor.check': (_, signal) => doctor.check(signal),
+    'doctor.fix': (_, signal) => doctor.fix(signal),
     'reconcile.drop': (choice) => reconcile.dropQuarantined(choice),
   };
 }

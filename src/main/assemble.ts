@@ -2,6 +2,7 @@ import type { ProcessRole } from '../config/resolve-settings.ts';
 import { worksOnDatabases } from '../config/resolve-settings.ts';
 import { errors } from '../errors/catalogue.ts';
 import type { Around } from '../provisioning/failpoints.ts';
+import type { Doctor } from '../reconcile/doctor/doctor.ts';
 import type { Reconcile } from '../reconcile/reconcile.ts';
 import {
   type Crew,
@@ -12,6 +13,7 @@ import {
   startRelay,
   sweep,
 } from './assemble-dispatch.ts';
+import { assembleDoctor, warnAtStart } from './assemble-doctor.ts';
 import { keepHouse } from './assemble-housekeeping.ts';
 import { assertKeys, type Platform, type ProcessParts } from './assemble-platform.ts';
 import { assembleReconcile, reconcileRegularly } from './assemble-reconcile.ts';
@@ -24,6 +26,7 @@ import {
   type Workbench,
   watchSource,
 } from './assemble-worker.ts';
+import { refusePoolerOfRegistry, refusePoolersOfServers } from './refuse-poolers.ts';
 
 export type ProcessPlan = ProcessParts & {
   role: ProcessRole;
@@ -46,6 +49,7 @@ export type Assembly = {
 /** Builds the parts of a process around its registry, which must be migrated by now. */
 export async function assemble(plan: ProcessPlan, platform: Platform): Promise<Assembly> {
   const { config, role } = plan;
+  await refusePoolerOfRegistry(platform);
   const keys = await assertKeys(platform.registry, config, platform.masterSeal.keyCheck);
   const workshop = worksOnDatabases(role, config) ? await openWorkshop(plan, platform, keys) : undefined;
   const dispatch =
@@ -55,16 +59,17 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
   const relay = startRelay(plan, platform, dispatch);
   const built = { platform, workbench: workshop?.workbench, dispatch, kick: relay.kick };
   if (workshop === undefined) return { ...built, firstLook: Promise.resolve() };
-  const { workbench, reconcile } = workshop;
+  const { workbench, reconcile, doctor } = workshop;
   keepHouse(plan, { platform, kick: relay.kick });
   const firstLook = startWork(plan, { platform, dispatch, ...workshop });
   await keepWarm(plan, { platform, workbench, firstLook });
   reconcileRegularly(plan, platform, reconcile);
+  warnAtStart(plan, doctor);
   return { ...built, firstLook };
 }
 
 /** What a process has that works on databases. */
-type Workshop = { workbench: Workbench; reconcile: Reconcile; crew: Crew };
+type Workshop = { workbench: Workbench; reconcile: Reconcile; doctor: Doctor; crew: Crew };
 type Keys = Awaited<ReturnType<typeof assertKeys>>;
 
 async function openWorkshop(
@@ -75,12 +80,15 @@ async function openWorkshop(
   if (worker === undefined) throw errors.wrongEncryptionKey('WORKER_SECRET_KEY');
   const workbench = assembleWorkbench({ ...plan, platform, installationId, worker });
   await workbench.sourceWatch.announce();
+  await refusePoolersOfServers(platform, workbench.servers);
   const reconcile = assembleReconcile(plan, { platform, workbench, installationId });
+  const { embedded } = plan;
+  const doctor = assembleDoctor(plan, { platform, workbench, reconcile, installationId, worker, embedded });
   const crew = employ(plan, {
     runProvisioning: workbench.runProvisioning,
-    runTask: assembleTaskRunner(plan, { platform, workbench, reconcile }),
+    runTask: assembleTaskRunner(plan, { platform, workbench, reconcile, doctor }),
   });
-  return { workbench, reconcile, crew };
+  return { workbench, reconcile, doctor, crew };
 }
 
 type WorkPlan = Workshop & Pick<Assembly, 'platform' | 'dispatch'>;

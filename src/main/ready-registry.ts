@@ -4,6 +4,7 @@ import { errors } from '../errors/catalogue.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
 import { applyRegistryMigrations, readMigrationStatus } from './apply-registry-migrations.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
+import { isRefusedByPooler, refusePoolerOfRegistry } from './refuse-poolers.ts';
 
 const lookEveryMs = 1_000;
 
@@ -28,6 +29,8 @@ export function registryFailure(error: unknown, database: string): AppError {
   if (code === '3D000') return errors.registryMissing(database).causedBy(error);
   if (code === '28P01' || code === '28000')
     return errors.registryLoginRefused((error as Error).message).causedBy(error);
+  if (isRefusedByPooler(error))
+    return errors.poolerInBetween('GLOBAL_DATABASE_URL', (error as Error).message);
   return errors.registryUnavailable().causedBy(error);
 }
 
@@ -47,10 +50,13 @@ export async function readyRegistry({ config, log, platform, signal, onProblem }
     const problem = await registryProblem(platform.registry, platform.login.database);
     if (problem === null) return;
     if (problem.code === 'registry_not_migrated' && config.MIGRATE_ON_START) {
+      await refusePoolerOfRegistry(platform);
       const applied = await applyRegistryMigrations(config);
       log.info({ applied }, 'Registry migrated');
       continue;
     }
+    // Nothing that passes: somebody has to give another address.
+    if (problem.code === 'pooler_in_between') throw problem;
     await onProblem(problem);
     if (problem.code !== said) log.warn({ err: problem }, `Waiting: ${problem.message}`);
     said = problem.code;

@@ -1,6 +1,5 @@
-import { Cluster, type Redis } from 'ioredis';
-import { awaitAnswer, connectRedis, type RedisAddress } from './link-to-redis.ts';
-import { within } from './within.ts';
+import type { RedisAddress } from './link-to-redis.ts';
+import { type RedisNodeFacts, readRedisNodes } from './redis-node-facts.ts';
 
 export type QueueRedisFinding = {
   /** `unreachable` passes by itself; `evicts` and `too-old` an operator must mend; `unknown`: Redis does not say. */
@@ -9,35 +8,28 @@ export type QueueRedisFinding = {
 };
 
 const oldestVersion = [6, 2] as const;
-const limitMs = 3_000;
 
-/** What is wrong with the Redis of the queue; nothing if all is well. By INFO, since CONFIG may be forbidden. */
+/** What is wrong with the Redis of the queue; nothing if all is well. */
 export async function inspectQueueRedis(address: RedisAddress): Promise<QueueRedisFinding[]> {
-  const client = connectRedis(address, 'producer');
-  // Whatever goes wrong rejects the question as well.
-  client.on('error', () => undefined);
+  const { findings } = await lookAtQueueRedis(address);
+  return findings;
+}
+
+/** The same, with what its nodes say of themselves. */
+export async function lookAtQueueRedis(
+  address: RedisAddress,
+): Promise<{ nodes: RedisNodeFacts[]; findings: QueueRedisFinding[] }> {
   try {
-    return await within(limitMs, inspect(client));
+    const nodes = await readRedisNodes(address);
+    return { nodes, findings: nodes.flatMap(judgeNode) };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return [{ kind: 'unreachable', message: `The Redis of REDIS_URL does not answer: ${why}` }];
-  } finally {
-    client.disconnect();
+    const message = `The Redis of REDIS_URL does not answer: ${why}`;
+    return { nodes: [], findings: [{ kind: 'unreachable', message }] };
   }
 }
 
-async function inspect(client: Redis | Cluster): Promise<QueueRedisFinding[]> {
-  await awaitAnswer(client);
-  const nodes = client instanceof Cluster ? client.nodes('master') : [client];
-  const findings = await Promise.all(nodes.map(inspectNode));
-  return findings.flat();
-}
-
-async function inspectNode(node: Redis): Promise<QueueRedisFinding[]> {
-  const place = `${node.options.host}:${node.options.port}`;
-  const text = await node.info().catch(() => '');
-  const version = valueIn(text, 'redis_version');
-  const policy = valueIn(text, 'maxmemory_policy');
+function judgeNode({ place, version, maxmemoryPolicy: policy }: RedisNodeFacts): QueueRedisFinding[] {
   const findings: QueueRedisFinding[] = [];
   if (version === undefined || policy === undefined) {
     const message = `Redis at ${place} does not tell its version and maxmemory-policy. Version 6.2 or newer and noeviction are needed.`;
@@ -52,10 +44,6 @@ async function inspectNode(node: Redis): Promise<QueueRedisFinding[]> {
     findings.push({ kind: 'evicts', message });
   }
   return findings;
-}
-
-function valueIn(text: string, name: string): string | undefined {
-  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(text)?.[1];
 }
 
 function isTooOld(version: string): boolean {

@@ -6,6 +6,8 @@ export const taskKinds = {
   'templates.refresh': z.strictObject({ template_id: z.uuid() }),
   'reconcile.plan': z.strictObject({ depth: z.enum(['catalog', 'deep']) }),
   'reconcile.apply': z.strictObject({ depth: z.enum(['catalog', 'deep']) }),
+  'doctor.check': z.strictObject({}),
+  'doctor.fix': z.strictObject({}),
   'reconcile.drop': z.strictObject({ server: z.string().optional(), name: z.string() }),
 } as const;
 
