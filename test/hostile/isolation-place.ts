@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { createClosedDatabase } from '../../src/databases/create-database.ts';
 import type { DatabaseServer, TenantDatabaseNames } from '../../src/databases/database-server.ts';
@@ -128,8 +129,22 @@ async function furnish(postgres: TestPostgres, bench: Bench) {
     return names;
   }
 
-  /** In the tenant's own database unless told otherwise. */
-  async function logInAs(
+  /**
+   * In the tenant's own database unless told otherwise. A backend that was left holds its seat a moment longer,
+   * and "no seat" is no answer to whether this login may enter: then it asks again.
+   */
+  async function logInAs(who: Who, inhabitant: Inhabitant, database?: string): Promise<pg.Client> {
+    for (let attemptsLeft = 500; ; attemptsLeft -= 1) {
+      try {
+        return await tryLogInAs(who, inhabitant, database);
+      } catch (error) {
+        if (sqlState(error) !== '53300' || attemptsLeft === 0) throw error;
+        await delay(20);
+      }
+    }
+  }
+
+  async function tryLogInAs(
     who: Who,
     { names, passwords }: Inhabitant,
     database = names.database,
@@ -167,6 +182,7 @@ async function furnish(postgres: TestPostgres, bench: Bench) {
     provision,
     readTenant,
     logInAs,
+    tryLogInAs,
     attempt,
     /** The superusers, and whoever else of the installation's roles got a right on the whole server. */
     async powerful(): Promise<string[]> {
