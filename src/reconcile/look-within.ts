@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { AppError } from '../errors/app-error.ts';
 import { listActiveTenants } from '../registry/repositories/named-objects.ts';
 import { findTenant, type Tenant } from '../registry/repositories/tenants.ts';
@@ -24,22 +23,30 @@ export async function lookWithin(
   server: Server,
   { except, signal }: InnerLookOptions,
 ): Promise<InnerLook> {
-  const limit = pLimit(atOnce);
-  return withSession(needs, server.id, async (session, address) => {
-    const look: InnerLook = { findings: [], unchecked: [] };
-    const visit = async (tenant: Tenant) => {
-      if (except.has(tenant.id) || signal.aborted) return;
-      await lookAtTenant(needs, { tenant, server, session, address }, look);
-    };
-    let after: string | undefined;
-    for (;;) {
-      signal.throwIfAborted();
-      const page = await listActiveTenants(needs.registry, { serverId: server.id, after, limit: pageSize });
-      await Promise.all(page.map((tenant) => limit(() => visit(tenant))));
-      after = page.at(-1)?.id;
-      if (page.length < pageSize) return look;
-    }
-  });
+  const look: InnerLook = { findings: [], unchecked: [] };
+  let after: string | undefined;
+  for (;;) {
+    signal.throwIfAborted();
+    const page = await listActiveTenants(needs.registry, { serverId: server.id, after, limit: pageSize });
+    const due = page.filter(({ id }) => !except.has(id));
+    await visitAll(needs, { due, server, signal, look });
+    after = page.at(-1)?.id;
+    if (page.length < pageSize) return look;
+  }
+}
+
+type Round = { due: Tenant[]; server: Server; signal: AbortSignal; look: InnerLook };
+
+/** A few at once, each with a session of its own on the server. */
+async function visitAll(needs: ReconcileNeeds, { due, server, signal, look }: Round): Promise<void> {
+  const lane = () =>
+    withSession(needs, server.id, async (session, address) => {
+      for (let tenant = due.shift(); tenant !== undefined; tenant = due.shift()) {
+        signal.throwIfAborted();
+        await lookAtTenant(needs, { tenant, server, session, address }, look);
+      }
+    });
+  await Promise.all(Array.from({ length: Math.min(atOnce, due.length) }, lane));
 }
 
 async function lookAtTenant(needs: ReconcileNeeds, visit: Visit, look: InnerLook): Promise<void> {
