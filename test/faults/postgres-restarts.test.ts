@@ -44,7 +44,9 @@ async function startRedis(): Promise<TestRedis> {
 const post = ({ apis: [api] }: Deployment, everyMs: number) =>
   register([api], { name: 'Organization', count: registrations, everyMs });
 
-describe(`${registrations} registrations, repeated where they got no answer, become ${registrations} active tenants`, () => {
+describe(`${registrations} registrations, repeated where they got no answer, become ${registrations} active tenants`, {
+  timeout: 300_000,
+}, () => {
   it('with the queue in PostgreSQL, although that is restarted while they come', async () => {
     const deployment = await deploy({});
     const posting = post(deployment, 100);

@@ -30,7 +30,7 @@ afterEach(async () => {
   await redis.stop();
 });
 
-describe('a worker that hangs with runs in its hands', () => {
+describe('a worker that hangs with runs in its hands', { timeout: 240_000 }, () => {
   it('finds them taken over when it wakes up, and changes nothing any more', async () => {
     const [hung] = deployment.processes.workers;
     if (hung === undefined) throw new Error('There is no worker.');

@@ -28,7 +28,8 @@ export type Wave = {
 /** What a client may be told to come back for. 409 too: a twin of its own request is still at work. */
 const repeatable: readonly Outcome[] = ['broken', 409, 429, 503];
 const repeatAfterMs = 250;
-const giveUpAfterMs = 90_000;
+/** Only ends a test that fails. */
+const giveUpAfterMs = 120_000;
 
 /** Registers organizations as patient clients do: each repeats with its Idempotency-Key until it is accepted. */
 export async function register(
@@ -89,7 +90,6 @@ export const slowestMs = (registrations: readonly Registration[]): number =>
 export async function expectExactlyOneEach(
   deployment: Deployment,
   registrations: readonly Registration[],
-  withinMs = 60_000,
 ): Promise<void> {
   const { server, registryName } = deployment;
   const databasePrefix = deployment.environment.TENANT_DB_PREFIX ?? '';
@@ -99,7 +99,7 @@ export async function expectExactlyOneEach(
 
   await expect
     .poll(() => registry('SELECT status, count(*)::int FROM tenant_registry GROUP BY status'), {
-      timeout: withinMs,
+      timeout: giveUpAfterMs,
     })
     .toEqual([{ status: 'active', count }]);
   const tenants = await registry('SELECT id FROM tenant_registry');
