@@ -28,6 +28,12 @@ const testTools: readonly TestTool[] = [
     packages: ['redis-tools'],
     isPresent: () => findRedisServer() !== undefined,
   },
+  {
+    name: 'pgbouncer',
+    advice: 'PgBouncer (pgbouncer.org; Homebrew: pgbouncer)',
+    packages: ['pgbouncer'],
+    isPresent: () => findPgBouncer() !== undefined,
+  },
 ];
 
 export type RedisProgram = { file: string; argv0: string };
@@ -42,6 +48,10 @@ export function findRedisServer(): RedisProgram | undefined {
     if (file) return { file, argv0: 'redis-server' };
   }
   return undefined;
+}
+
+export function findPgBouncer(): string | undefined {
+  return findPrograms('pgbouncer')[0];
 }
 
 /** Installs with apt-get what is missing, where that may be done without asking anybody; throws otherwise. */
@@ -75,7 +85,8 @@ function aptGetCommand(): string[] | undefined {
 function installPackages([program = 'env', ...before]: string[], packages: readonly string[]): string {
   const commands = [['update'], ['install', '--yes', '--no-install-recommends', ...packages]];
   for (const command of commands) {
-    const args = [...before, 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...command];
+    // In single-user mode, so that no package starts a service on the port that others use.
+    const args = [...before, 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get', '-qq', ...command];
     const result = spawnSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
     // A stale list is often good enough, so a failed update alone ends nothing.
     if (result.status !== 0 && command[0] === 'install') return `apt-get failed:\n${result.stderr}\n`;
@@ -89,6 +100,7 @@ function findPrograms(name: string): string[] {
     ...postgresFolders(),
     ...(process.env.PATH ?? '').split(delimiter),
     '/usr/bin',
+    '/usr/sbin',
     '/usr/local/bin',
   ];
   return folders.map((folder) => join(folder, name)).filter(isExecutable);

@@ -30,7 +30,7 @@ export const systemErrors = {
   poolerInBetween: defineError(
     ['pooler_in_between', 500, 'Pooler in between'],
     (variable: string, why: string) =>
-      `${variable} leads to a connection pooler, not to PostgreSQL itself: ${why}. Session locks and messages would be lost there. Give the address of PostgreSQL itself; the platform pools by itself.`,
+      `What answers at ${variable} is a connection pooler, not PostgreSQL itself: ${why}. Session locks and messages would be lost there. Give the address of PostgreSQL itself; the platform pools by itself.`,
   ),
   registryNotMigrated: defineError(
     ['registry_not_migrated', 503, 'Registry not migrated'],
