@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listOpenDatabases } from '../../src/databases/database-state.ts';
 import { advisoryKey } from '../../src/databases/server-session.ts';
@@ -191,7 +192,7 @@ describe('limits', () => {
   });
 
   it('hold for the number of connections', async () => {
-    const held = [];
+    const held: pg.Client[] = [];
     for (let seat = 0; seat < 4; seat += 1) held.push(await on.logInAs('migrator', on.second));
     const more = [1, 2, 3].map(() => outcomeOf(on.tryLogInAs('migrator', on.second)));
     expect(await Promise.all(more)).toEqual(['53300', '53300', '53300']);
