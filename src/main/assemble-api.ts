@@ -8,6 +8,7 @@ import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
 import { addRequestTenant } from '../http/plugins/tenant.ts';
 import { adminDoctorRoutes } from '../http/routes/admin-doctor.ts';
 import { adminJobsRoutes } from '../http/routes/admin-jobs.ts';
+import { adminReconcileRoutes } from '../http/routes/admin-reconcile.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
 import { adminTemplatesRoutes } from '../http/routes/admin-templates.ts';
 import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
@@ -132,6 +133,7 @@ function operatorRoutes({ config, log, assembly, identity, routing, provisioning
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
     adminJobsRoutes({ registry, tasks, lifecycle: provisioning }),
+    adminReconcileRoutes({ tasks }),
     adminDoctorRoutes({ doctor: assembleDoctorHere({ config, log }, assembly.platform), tasks }),
     adminTemplatesRoutes({ registry, addTemplate: createTemplateAdditions({ registry }), tasks }),
     adminStatsRoutes({

@@ -1,3 +1,4 @@
+import { listQuarantined } from '../registry/repositories/quarantined-objects.ts';
 import { applyRepairs, type Repair } from './apply-repairs.ts';
 import { type CheckOptions, type Consistency, checkConsistency } from './check-consistency.ts';
 import { dropQuarantined, type QuarantineChoice } from './drop-quarantined.ts';
@@ -13,6 +14,8 @@ export type ReconcileReport = {
   omitted: number;
   /** What could not be looked at, and why: of that nothing is said. */
   unchecked: { subject: string; reason: string }[];
+  /** What is shut and kept for an operator to decide on. */
+  quarantined: { server: string; name: string; reason: string; quarantined_at: string }[];
 };
 
 export type ApplyReport = ReconcileReport & { repairs: Repair[] };
@@ -25,14 +28,14 @@ export function createReconcile(needs: ReconcileNeeds) {
   return {
     /** What `apply` would do. Writes nothing. */
     plan: async (options: CheckOptions): Promise<ReconcileReport> =>
-      report(await checkConsistency(needs, options)),
+      report(needs, await checkConsistency(needs, options)),
 
     /** Mends what can be mended; `findings` are those that remain. Right after it, another one writes nothing. */
     async apply(options: CheckOptions): Promise<ApplyReport> {
       const before = await checkConsistency(needs, options);
       const repairs = await applyRepairs(needs, before.found, { repairs: 'all', signal: options.signal });
       const after = before.found.length === 0 ? before : await checkConsistency(needs, options);
-      return { ...report(after), repairs: repairs.slice(0, mostListed) };
+      return { ...(await report(needs, after)), repairs: repairs.slice(0, mostListed) };
     },
 
     /** What a worker does by itself: a look from outside, and the repairs that need nobody to look at them first. */
@@ -48,7 +51,16 @@ export function createReconcile(needs: ReconcileNeeds) {
 
 export type Reconcile = ReturnType<typeof createReconcile>;
 
-function report({ depth, compared, found, unchecked }: Consistency): ReconcileReport {
+async function report(
+  { registry }: ReconcileNeeds,
+  { depth, compared, found, unchecked }: Consistency,
+): Promise<ReconcileReport> {
   const findings = found.slice(0, mostListed).map(toFinding);
-  return { depth, compared, findings, omitted: found.length - findings.length, unchecked };
+  const quarantined = (await listQuarantined(registry)).map(({ server, name, reason, quarantinedAt }) => ({
+    server,
+    name,
+    reason,
+    quarantined_at: quarantinedAt.toISOString(),
+  }));
+  return { depth, compared, findings, omitted: found.length - findings.length, unchecked, quarantined };
 }
