@@ -58,8 +58,8 @@ export async function sampleSealedRows(executor: RegistryExecutor, limit: number
 /** Names of databases on a server that are, or are to be, tenants'. */
 export async function listTenantDatabases(executor: RegistryExecutor, serverId: string): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
-    SELECT name FROM tenant_registry, unnest(ARRAY[database_name, renamed_from]) name
-     WHERE server_id = ${serverId} AND name IS NOT NULL`.execute(executor);
+    SELECT called.name FROM tenant_registry t, unnest(ARRAY[t.database_name, t.renamed_from]) called(name)
+     WHERE t.server_id = ${serverId} AND called.name IS NOT NULL`.execute(executor);
   return rows.map(({ name }) => name);
 }
 
