@@ -116,11 +116,12 @@ describe.skipIf(tools === null)('a template that cannot be built', () => {
 
   it('gives the server’s words when the restore fails', async () => {
     const broken = await on.makeSource(
-      `CREATE TABLE t (id int); CREATE SCHEMA hidden; CREATE FUNCTION hidden.f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+      `CREATE SCHEMA hidden; CREATE FUNCTION hidden.f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
        CREATE FUNCTION g(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN f($1); END';
-       SET search_path = public, hidden; CREATE MATERIALIZED VIEW v AS SELECT g(1)`,
+       SET search_path = public, hidden; CREATE TABLE t (id int CHECK (g(id) > 0)); INSERT INTO t VALUES (1)`,
     );
-    await expect(build(broken, real())).rejects.toMatchObject({
+    // A row and no materialized view: from 17 on the source could not have made one either.
+    await expect(build(broken, real(), { dataTables: ['t'] })).rejects.toMatchObject({
       code: 'template_restore_failed',
       message: expect.stringContaining('function f(integer) does not exist'),
     });
