@@ -76,5 +76,3 @@ export function createWarmKeeper(needs: WarmKeeperNeeds) {
     },
   };
 }
-
-export type WarmKeeper = ReturnType<typeof createWarmKeeper>;

@@ -45,6 +45,8 @@ export function createWarmLook(needs: WarmLookNeeds) {
   return async function lookAtPool(row: DatabaseServerRow, signal: AbortSignal): Promise<WarmOutcome> {
     const size = row.status === 'open' && row.weight > 0 ? needs.size : 0;
     if (await isAtRest(needs, row, size)) return 'done';
+    // Also the pool's lock and session would be in the way of a burst.
+    if (await isProvisioningUnderWay(needs.registry)) return 'gaveWay';
     const { applicationName } = needs;
     const server = await needs.servers.get(row.id);
     const session = await openServerSession(server, { applicationName, statementTimeoutMs });

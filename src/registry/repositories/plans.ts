@@ -4,10 +4,6 @@ import type { Plans } from '../tables.generated.ts';
 
 export type Plan = Selectable<Plans>;
 
-export async function findPlan(executor: RegistryExecutor, key: string): Promise<Plan | undefined> {
-  return executor.selectFrom('plans').selectAll().where('key', '=', key).executeTakeFirst();
-}
-
 export async function listPlans(executor: RegistryExecutor): Promise<Plan[]> {
   return executor.selectFrom('plans').selectAll().orderBy('position').execute();
 }

@@ -56,17 +56,6 @@ export async function listSteps(executor: RegistryExecutor, runId: string): Prom
     .execute();
 }
 
-/** How many runs wait or are under way; stops counting at `limit`. */
-export async function countOpenRuns(executor: RegistryExecutor, limit: number): Promise<number> {
-  const rows = await executor
-    .selectFrom('provisioningRuns')
-    .select('id')
-    .where('status', 'in', open)
-    .limit(limit)
-    .execute();
-  return rows.length;
-}
-
 export type Claim = { tenantId: string; generation: number; owner: string; staleAfterMs: number };
 
 /** `ageMs`: since the first attempt began, by the registry's clock. */
