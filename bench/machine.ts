@@ -1,5 +1,5 @@
 import { open, rm } from 'node:fs/promises';
-import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { median } from './statistics.ts';
 import { timed } from './take-turns.ts';
@@ -14,12 +14,15 @@ export type Machine = {
   postgres: string;
   /** Writing 8 KiB and having it on the disk, which is the floor of a durable commit. */
   fsyncMs: number;
+  /** How many others wanted a core in the minute before; more than there are cores spoils every absolute time. */
+  loadBefore: number;
 };
 
 const fsyncTries = 50;
 
 export async function describeMachine(postgres: string): Promise<Machine> {
   const processors = cpus();
+  const [loadBefore = 0] = loadavg();
   return {
     processor: processors[0]?.model.trim() ?? 'unknown',
     cores: processors.length,
@@ -28,6 +31,7 @@ export async function describeMachine(postgres: string): Promise<Machine> {
     node: process.version,
     postgres,
     fsyncMs: await measureFsync(),
+    loadBefore,
   };
 }
 

@@ -43,6 +43,7 @@ export function benchmarkText({ benchmark, result }: Reported): string {
     `Node.js ${machine.node}`,
     `PostgreSQL ${machine.postgres}`,
     `8 KiB durable in ${round(machine.fsyncMs)} ms`,
+    `load before: ${round(machine.loadBefore)}`,
   ].join('; ');
   return [
     `## ${benchmark.id}: ${benchmark.title}`,
