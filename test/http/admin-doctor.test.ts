@@ -122,7 +122,7 @@ describe('without a worker', () => {
     const checks: Found[] = data.checks;
     expect(checks.find(({ check }) => check === 'workers.sweeper')).toMatchObject({
       status: 'problem',
-      detail: expect.stringMatching(/since 5 min ago/),
+      detail: expect.stringMatching(/fell silent 5 min ago/),
     });
     expect(await countTasks(bench)).toEqual([]);
   });

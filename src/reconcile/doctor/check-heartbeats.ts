@@ -1,53 +1,72 @@
 import { listSilences } from '../../registry/repositories/doctor.ts';
-import { type Check, ok, problem } from './check.ts';
+import { type Check, ok, problem, warning } from './check.ts';
 import type { DoctorNeeds } from './doctor-needs.ts';
 
-/** Who is never silent as long as one worker lives, and how long nobody need worry, in ms. */
-const lasting: Readonly<Record<string, { limitMs: number; does: string }>> = {
-  sweeper: { limitMs: 30_000, does: 'sees to forgotten work' },
-  // It looks every 30 s, and a look may take some.
-  reconciler: { limitMs: 120_000, does: 'compares the registry with the servers' },
-};
+type Needs = Pick<DoctorNeeds, 'registry'>;
+
+/** It beats every 5 s as long as one worker lives. */
+const sweeperLimitMs = 30_000;
+/** It beats once for each look, every 30 s, and another worker takes it over after 90 s. */
+const reconcilerLimitMs = 150_000;
 const limitOfOthersMs = 30_000;
-const startWorker = 'Start a worker: npm run start:worker';
 
 /** Whether a worker can be expected to take a task. */
-export async function isWorkerAlive({ registry }: Pick<DoctorNeeds, 'registry'>): Promise<boolean> {
-  const sweeper = (await listSilences(registry)).find(({ name }) => name === 'sweeper');
-  return sweeper !== undefined && sweeper.silentMs <= (lasting.sweeper?.limitMs ?? 0);
+export async function isWorkerAlive({ registry }: Needs): Promise<boolean> {
+  const silentMs = silenceOf('sweeper', await listSilences(registry));
+  return silentMs !== undefined && silentMs <= sweeperLimitMs;
 }
 
-export async function checkHeartbeats({ registry }: Pick<DoctorNeeds, 'registry'>): Promise<Check[]> {
+export async function checkHeartbeats({ registry }: Needs): Promise<Check[]> {
   const silences = await listSilences(registry);
-  const checks = Object.entries(lasting).map(([name, { limitMs, does }]) => {
-    const silentMs = silences.find((silence) => silence.name === name)?.silentMs;
-    return judge({ name, silentMs, limitMs, does });
-  });
   // Of work under way, which beats only as long as it is: one that fell silent has died in the middle.
-  for (const { name, silentMs } of silences) {
-    if (name in lasting || silentMs <= limitOfOthersMs) continue;
-    const detail = `Whoever was at ${name} has been silent for ${inWords(silentMs)}: its process ended or hangs.`;
-    const remedy =
-      'The next worker that comes to it takes it over; look into the log of the one that was at it.';
-    checks.push(problem({ check: 'workers.work', subject: name, detail, remedy }));
-  }
-  return checks;
+  const left = silences.filter(
+    ({ name, silentMs }) => !['sweeper', 'reconciler'].includes(name) && silentMs > limitOfOthersMs,
+  );
+  return [
+    checkSweeper(silenceOf('sweeper', silences)),
+    checkReconciler(silenceOf('reconciler', silences)),
+    ...left.map(({ name, silentMs }) =>
+      problem({
+        check: 'workers.work',
+        subject: name,
+        detail: `Whoever was at it has been silent for ${inWords(silentMs)}: its process ended or hangs.`,
+        remedy:
+          'The next worker that comes to it takes it over; look into the log of the one that was at it.',
+      }),
+    ),
+  ];
 }
 
-type Beat = { name: string; silentMs: number | undefined; limitMs: number; does: string };
-
-function judge({ name, silentMs, limitMs, does }: Beat): Check {
-  const told = { check: `workers.${name}`, subject: 'installation' };
-  if (silentMs === undefined) {
-    const detail = `No worker is alive: nobody ${does}, and nobody has until now.`;
-    return problem({ ...told, detail, remedy: startWorker });
+function checkSweeper(silentMs: number | undefined): Check {
+  const told = { check: 'workers.sweeper', subject: 'installation' };
+  if (silentMs !== undefined && silentMs <= sweeperLimitMs) {
+    return ok({
+      ...told,
+      detail: `A worker is alive and sees to forgotten work; it said so ${inWords(silentMs)} ago.`,
+    });
   }
-  if (silentMs > limitMs) {
-    const detail = `No worker is alive: nobody ${does} since ${inWords(silentMs)} ago.`;
-    return problem({ ...told, detail, remedy: startWorker });
-  }
-  return ok({ ...told, detail: `A worker ${does}; it said so ${inWords(silentMs)} ago.` });
+  const since =
+    silentMs === undefined ? 'none ever was' : `the last one fell silent ${inWords(silentMs)} ago`;
+  const detail = `No worker is alive (${since}): nobody makes tenants, nor sees to forgotten work.`;
+  return problem({ ...told, detail, remedy: 'Start a worker: npm run start:worker' });
 }
+
+function checkReconciler(silentMs: number | undefined): Check {
+  const told = { check: 'workers.reconciler', subject: 'installation' };
+  if (silentMs !== undefined && silentMs <= reconcilerLimitMs) {
+    return ok({ ...told, detail: `The registry was compared with the servers ${inWords(silentMs)} ago.` });
+  }
+  const detail =
+    silentMs === undefined
+      ? 'Nobody has compared the registry with the servers yet.'
+      : `Nobody has compared the registry with the servers for ${inWords(silentMs)}.`;
+  const remedy =
+    'A worker does so within two minutes of its start. If one has been alive for longer, its log says what is in the way.';
+  return warning({ ...told, detail, remedy });
+}
+
+const silenceOf = (name: string, silences: Awaited<ReturnType<typeof listSilences>>) =>
+  silences.find((silence) => silence.name === name)?.silentMs;
 
 function inWords(ms: number): string {
   const seconds = Math.round(ms / 1_000);

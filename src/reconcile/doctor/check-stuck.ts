@@ -57,15 +57,14 @@ export async function checkTemplates({ registry }: Pick<DoctorNeeds, 'registry'>
   ];
 }
 
+/** What is left out is decided when a template is built, and no trouble by itself. */
 function checkTemplate(template: TemplateCondition): Check[] {
   const { key, notCarried } = template;
-  const checks = [checkSource(template)];
-  if (notCarried > 0) {
-    const detail = `${count(notCarried, 'thing')} of the source ${notCarried === 1 ? 'is' : 'are'} not carried to tenants.`;
-    const remedy = `Read which, and that nothing you need is among it: tenant-cli templates show ${key}`;
-    checks.push(warning({ check: 'template.not_carried', subject: key, detail, remedy }));
-  }
-  return checks;
+  const source = checkSource(template);
+  if (notCarried === 0) return [source];
+  const isAre = notCarried === 1 ? 'is' : 'are';
+  const detail = `${count(notCarried, 'thing')} of the source ${isAre} not carried to tenants; tenant-cli templates show ${key} says which.`;
+  return [source, ok({ check: 'template.not_carried', subject: key, detail })];
 }
 
 function checkSource({ key, troubleCode, troubleDetail, copies, lookedAt }: TemplateCondition): Check {
