@@ -1,9 +1,20 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Around } from '../../src/provisioning/failpoints.ts';
 import type { Bench } from '../support/provisioning-bench.ts';
 import { noSchedule } from './template-facts.ts';
-import { createWarmBench, listPool, readRun, stopClean, untilWarm, warmsWithinMs } from './warm-bench.ts';
+import {
+  createWarmBench,
+  listPool,
+  readRun,
+  readTenant,
+  stopClean,
+  untilWarm,
+  warmsWithinMs,
+} from './warm-bench.ts';
 
 describe('a database that is not as its template says', () => {
   let bench: Bench;
@@ -66,11 +77,7 @@ describe('databases that are called after their tenants', () => {
     const { tenantId, runId } = await bench.request('Called After');
     expect(await bench.provisioning.waitForRun(runId, 30_000)).toMatchObject({ status: 'completed' });
     expect(await readRun(bench, runId)).toMatchObject({ way: 'warm' });
-    const { databaseId, databaseName, renamedFrom } = await bench.platform.registry
-      .selectFrom('tenantRegistry')
-      .selectAll()
-      .where('id', '=', tenantId)
-      .executeTakeFirstOrThrow();
+    const { databaseId, databaseName, renamedFrom } = await readTenant(bench, tenantId);
     expect(databaseName).toMatch(/^t[0-9a-f]{8}_called_after_[0-9a-f]{8}$/);
     expect(renamedFrom).toBeNull();
     expect(pool.map(({ id }) => id)).toContain(databaseId);
@@ -79,5 +86,35 @@ describe('databases that are called after their tenants', () => {
       'SELECT count(*)::int AS companies FROM companies',
     );
     expect(rows).toEqual([{ companies: 0 }]);
+  });
+});
+
+describe('databases that are seeded', () => {
+  let bench: Bench;
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tenant-manager-seed-'));
+    const file = join(folder, 'seed.sql');
+    await writeFile(file, 'INSERT INTO public.companies (name) VALUES ({{slug}});');
+    bench = await createWarmBench(1, { environment: { ...noSchedule, TENANT_SEED_SQL: file } });
+    await untilWarm(bench, 1);
+  }, warmsWithinMs);
+  afterAll(async () => {
+    await stopClean(bench);
+    await rm(folder, { recursive: true });
+  });
+
+  it('are warm ones too, never given away before a worker has seeded them', async () => {
+    const [warm] = await untilWarm(bench, 1);
+    expect(warm?.needsRun).toBe(true);
+    const { tenantId, runId } = await bench.request('Seeded');
+    const progress = await bench.provisioning.waitForRun(runId, 30_000);
+    expect(progress).toMatchObject({ status: 'completed' });
+    expect(progress?.steps.map(({ name }) => name)).toContain('seed-database');
+    expect(await readRun(bench, runId)).toMatchObject({ way: 'warm' });
+    const { databaseName } = await readTenant(bench, tenantId);
+    expect(databaseName).toBe(warm?.databaseName);
+    const { rows } = await bench.runOn(databaseName ?? '', 'SELECT name FROM companies');
+    expect(rows).toEqual([{ name: 'seeded' }]);
   });
 });
