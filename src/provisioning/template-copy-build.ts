@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { assertFreeSpace } from '../databases/free-space.ts';
 import { ensureNeutralRoles } from '../databases/neutral-roles.ts';
 import { findPgTools } from '../databases/pg-tools.ts';
 import type { ServerSession } from '../databases/server-session.ts';
@@ -18,6 +19,9 @@ import { clearAway, dropCopy } from './template-janitor.ts';
 import type { LockedPlace } from './template-lock.ts';
 import type { TemplateNeeds } from './template-place.ts';
 
+/** What a template takes is known only once it is built: a thousand tables without rows. */
+const usualSchemaBytes = 32 * 1024 * 1024;
+
 /**
  * Makes a copy of the source as it is now; from its end on older ones are given to nobody new. What a failing
  * build leaves is removed at once, what a dying one leaves by the next.
@@ -26,6 +30,7 @@ export async function buildCopy(needs: TemplateNeeds, place: LockedPlace): Promi
   const { registry, naming } = needs;
   const { template, server, session } = place;
   await clearAway(needs, place);
+  await assertFreeSpace(session, { template: template.sourceDatabase, sizeBytes: usualSchemaBytes });
   await ensureNeutralRoles(session, naming.neutral);
   const source = await chooseSource(needs, session, template);
   const names = naming.newTemplateNames();

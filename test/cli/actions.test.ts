@@ -98,6 +98,40 @@ describe('suspend, activate and retry', () => {
   });
 });
 
+describe('undelete and cancel', () => {
+  test('undelete says what the tenant is again', async () => {
+    const { url, arrived } = await answering(() => success(tenant('acme', { status: 'read_only' })));
+    const { exitCode, stderr } = await runCli(['undelete', 'acme'], { api: url });
+    expect(exitCode).toBe(0);
+    expect(arrived[0]).toMatchObject({ method: 'POST', path: '/api/admin/tenants/acme/undelete' });
+    expect(stderr).toContain('acme is read only again.');
+  });
+
+  const cancelling = (status: string) => (call: Arrived) =>
+    call.method === 'POST'
+      ? { ...success({ provisioning_id: 'r1', tenant_id: 't', slug: 'acme' }), status: 202 }
+      : success({ status, error: { code: 'verification_failed', message: 'Something is left.' } });
+
+  test.each([
+    ['cancelled', 0, 'acme is cancelled.'],
+    ['completed', 0, 'acme is cancelled.'],
+    ['failed', 1, 'Something is left.'],
+  ])('cancel waits for the run, which ends as %s', async (status, code, said) => {
+    const { url, arrived } = await answering(cancelling(status));
+    const ended = await runCli(['cancel', 'acme', '--reason', 'twice'], { api: url });
+    expect(ended.exitCode).toBe(code);
+    expect(arrived[0]).toMatchObject({ path: '/api/admin/tenants/acme/cancel', body: { reason: 'twice' } });
+    expect(ended.stderr).toContain(said);
+  });
+
+  test('cancel that takes longer is partly done', async () => {
+    const { url } = await answering(cancelling('processing'));
+    const ended = await runCli(['cancel', 'acme', '--wait', '1'], { api: url, now: () => new Date() });
+    expect(ended.exitCode).toBe(3);
+    expect(ended.stderr).toContain('acme is being cancelled');
+  });
+});
+
 describe('delete', () => {
   test('keeps the data, and says until when', async () => {
     const { url, arrived } = await answering(() =>
@@ -107,6 +141,7 @@ describe('delete', () => {
     expect(exitCode).toBe(0);
     expect(arrived[0]).toMatchObject({ method: 'DELETE', query: { grace_days: '7' } });
     expect(stderr).toContain('kept until 2026-01-08T10:00:00Z');
+    expect(stderr).toContain('tenant-cli undelete acme');
   });
 
   const purged = ({ method }: Arrived) =>
@@ -171,7 +206,9 @@ describe('stats and health', () => {
     expect(stdout).toMatch(/^ {2}database size +1\.5 MB$/m);
     expect(stdout).toMatch(/^ {2}by status +active 118, failed 2$/m);
     expect(stdout).toMatch(/^2026-01-01 +12$/m);
-    expect(stdout).toMatch(/^Warm databases\nSERVER +TEMPLATE +READY +WARMING +RETIRING\ndefault +crm +3 +0 +1$/m);
+    expect(stdout).toMatch(
+      /^Warm databases\nSERVER +TEMPLATE +READY +WARMING +RETIRING\ndefault +crm +3 +0 +1$/m,
+    );
     const json = await runCli(['stats', '--json'], { api: url });
     expect(JSON.parse(json.stdout)).toEqual(figures);
   });

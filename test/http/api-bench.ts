@@ -109,6 +109,13 @@ export function useApiBench() {
       worker = next;
     },
     complete: (tenantId: string) => end(tenantId, { status: 'completed' }),
+    cancel: (tenantId: string) =>
+      end(tenantId, {
+        status: 'cancelled',
+        errorCode: 'cancelled',
+        errorDetail: 'cancelled',
+        needsAttention: false,
+      }),
     fail: (tenantId: string) =>
       end(tenantId, {
         status: 'failed',
