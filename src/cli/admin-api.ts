@@ -3,6 +3,8 @@ import type { AdminRequest } from './admin-request.ts';
 import { type Answer, failureOf, readData } from './api-answer.ts';
 import { createAsk, preference } from './ask.ts';
 import { createDoctorCalls } from './doctor-api.ts';
+import { createJobCalls } from './job-api.ts';
+import { createReconcileCalls } from './reconcile-api.ts';
 import { createTemplateCalls } from './template-api.ts';
 
 /** As `GET /api/admin/tenants` shows it; members that this program does not know stay. */
@@ -70,6 +72,8 @@ export function createAdminApi(request: AdminRequest) {
   return {
     ...createTemplateCalls(ask),
     ...createDoctorCalls(ask),
+    ...createJobCalls(ask),
+    ...createReconcileCalls(ask),
     async listTenants(query: Record<string, string>): Promise<TenantPage> {
       const answer = await ask({ method: 'GET', path: tenantsPath, query }, z.array(tenant));
       return { ...answer, nextCursor: answer.page?.next_cursor ?? null, total: answer.page?.total };

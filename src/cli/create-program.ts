@@ -5,7 +5,9 @@ import { addCreateCommand } from './commands/create.ts';
 import { addDeleteCommand } from './commands/delete.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHealthCommand } from './commands/health.ts';
+import { addJobsCommand } from './commands/jobs.ts';
 import { addListCommand } from './commands/list.ts';
+import { addReconcileCommand } from './commands/reconcile.ts';
 import { addRetryCommand } from './commands/retry.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatsCommand } from './commands/stats.ts';
@@ -71,6 +73,8 @@ const commandAdders = [
   addDeleteCommand,
   addUndeleteCommand,
   addTemplatesCommand,
+  addJobsCommand,
+  addReconcileCommand,
   addStatsCommand,
   addHealthCommand,
   addDoctorCommand,

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { type Ask, preference } from './ask.ts';
+
+const finding = z.looseObject({
+  invariant: z.string(),
+  kind: z.string(),
+  server: z.string().nullish(),
+  subject: z.string(),
+  detail: z.string(),
+  repair: z.looseObject({ action: z.string(), sentence: z.string() }).nullish(),
+});
+export type Finding = z.infer<typeof finding>;
+
+const repair = z.looseObject({
+  subject: z.string(),
+  actions: z.array(z.string()),
+  outcome: z.string(),
+  detail: z.string().nullish(),
+});
+
+export const reconcileReport = z.looseObject({
+  compared: z.record(z.string(), z.number()),
+  findings: z.array(finding),
+  omitted: z.number().default(0),
+  unchecked: z.array(z.looseObject({ subject: z.string(), reason: z.string() })),
+  quarantined: z
+    .array(z.looseObject({ server: z.string(), name: z.string(), reason: z.string() }))
+    .default([]),
+  /** Of an apply. */
+  repairs: z.array(repair).optional(),
+});
+export type ReconcileReport = z.infer<typeof reconcileReport>;
+
+export const dropped = z.looseObject({ dropped: z.string(), server: z.string() });
+
+const started = z.looseObject({ job_id: z.string() });
+const path = '/api/admin/reconcile';
+
+export type Drop = { name: string; server?: string };
+
+export function createReconcileCalls(ask: Ask) {
+  const waiting = (waitSeconds: number) => ({ prefer: preference(waitSeconds) });
+  return {
+    /** What was found when it ended within the wait, else the job that is at it. */
+    planReconcile: (depth: string, waitSeconds: number) =>
+      ask(
+        { method: 'GET', path, query: { depth }, headers: waiting(waitSeconds) },
+        z.union([reconcileReport, started]),
+      ),
+    applyReconcile: (depth: string, waitSeconds: number) =>
+      ask(
+        { method: 'POST', path: `${path}/apply`, body: { depth }, headers: waiting(waitSeconds) },
+        z.union([reconcileReport, started]),
+      ),
+    dropQuarantined: (body: Drop, waitSeconds: number) =>
+      ask(
+        { method: 'POST', path: `${path}/drop-quarantined`, body, headers: waiting(waitSeconds) },
+        z.union([dropped, started]),
+      ),
+  };
+}
