@@ -34,12 +34,12 @@ export async function runScript(client: pg.Client, script: string): Promise<void
 }
 
 /** The end of a connection, another session's lock, or a full server: the same script may succeed later. */
-export function isNotItsFault({ code }: ServerFailure): boolean {
+function isNotItsFault({ code }: ServerFailure): boolean {
   return /^(08|40|53|57|58|XX)/.test(code) || code === '55P03' || code === '55006';
 }
 
 /** What is wrong, with the names of the schema that the server gives apart from its message. */
-export function describe({ code, message, ...failure }: ServerFailure): string {
+function describe({ code, message, ...failure }: ServerFailure): string {
   const named = ['schema', 'table', 'column', 'constraint'].flatMap((kind) => {
     const name = (failure as Record<string, unknown>)[kind];
     return typeof name === 'string' ? [`${kind} "${name}"`] : [];
