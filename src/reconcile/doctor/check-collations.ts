@@ -37,7 +37,8 @@ export async function checkCollations(
 export function copiesToRebuild(mismatches: readonly CollationMismatch[], stock: Pick<NamedStock, 'copies'>) {
   return stock.copies.filter(
     ({ status, databaseName }) =>
-      status !== 'dropping' && mismatches.some(({ database }) => database === databaseName),
+      (status === 'ready' || status === 'retiring') &&
+      mismatches.some(({ database }) => database === databaseName),
   );
 }
 

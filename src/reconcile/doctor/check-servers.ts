@@ -5,7 +5,7 @@ import { openServerSession, type ServerSession } from '../../databases/server-se
 import { listServers } from '../../registry/repositories/database-servers.ts';
 import { listTenantDatabases } from '../../registry/repositories/doctor.ts';
 import { listNamedStock, type NamedStock } from '../../registry/repositories/named-objects.ts';
-import { type Check, failedLook, ok } from './check.ts';
+import { type Check, failedLook, logDefect, ok } from './check.ts';
 import { checkCollations } from './check-collations.ts';
 import { checkOpenDatabases } from './check-open-databases.ts';
 import { checkDirectness } from './check-pooler.ts';
@@ -44,7 +44,7 @@ async function lookAt(needs: Needs, { id, name }: { id: string; name: string }, 
   try {
     return await withServer(needs, { id, name }, (place) => checkServer(needs, place, extent));
   } catch (error) {
-    needs.log.warn({ err: error, server: name }, 'The doctor could not look at a database server');
+    logDefect(needs, error, { server: name });
     return [failedLook('server.reachable', name, error)];
   }
 }
@@ -105,7 +105,7 @@ async function directnessOf(
 }
 
 /** @throws what connecting throws */
-export function probeServer(server: DatabaseServer, applicationName: string): Promise<Directness> {
+function probeServer(server: DatabaseServer, applicationName: string): Promise<Directness> {
   const { admin } = server;
   return probeDirectness(clientConfig({ address: server, ...admin, database: 'postgres', applicationName }));
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors/app-error.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 
 export type CheckStatus = 'ok' | 'warning' | 'problem' | 'unknown';
 
@@ -37,6 +38,15 @@ export function failedLook(check: string, subject: string, error: unknown): Chec
     return { check, subject, status: 'problem', detail, remedy: null, fixable: false };
   }
   return unknown({ check, subject, detail: `This could not be looked at: ${detail}` });
+}
+
+/** What is no error of the catalogue is a defect, or a driver's: the report has one line of it, the log all. */
+export function logDefect(
+  { log }: { log: Logger },
+  error: unknown,
+  place: { server: string } | { check: string },
+): void {
+  if (!(error instanceof AppError)) log.warn({ err: error, ...place }, 'A look of the doctor failed');
 }
 
 /** `a, b, c and 4 more`. */

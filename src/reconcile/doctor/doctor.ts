@@ -1,4 +1,4 @@
-import { type Check, type CheckStatus, failedLook, ok, warning } from './check.ts';
+import { type Check, type CheckStatus, failedLook, logDefect, ok, warning } from './check.ts';
 import { checkHeartbeats, isWorkerAlive } from './check-heartbeats.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkQueue } from './check-queue.ts';
@@ -78,7 +78,7 @@ async function runLooks(
       checks.push(...(await look()));
     } catch (error) {
       signal?.throwIfAborted();
-      log.warn({ err: error, check }, 'A look of the doctor failed');
+      logDefect({ log }, error, { check });
       checks.push(failedLook(check, subject, error));
     }
   }

@@ -34,9 +34,13 @@ export async function fixServers(needs: Needs, signal: AbortSignal): Promise<Fix
 
 async function closeOpenDatabases({ session, name, isOurs }: ServerPlace, fixes: Fix[]): Promise<void> {
   const { closable } = await sortOpenDatabases(session, isOurs);
+  if (closable.length === 0) return;
+  const logins = await listForeignLogins(session);
+  for (const database of closable) await closeToPublic(session, database, logins);
+  // A right that somebody else than the owner gave to PUBLIC stays; the look that follows finds it again.
+  const { closable: left } = await sortOpenDatabases(session, isOurs);
   for (const database of closable) {
-    const logins = await listForeignLogins(session);
-    await closeToPublic(session, database, logins);
+    if (left.some(({ name: open }) => open === database.name)) continue;
     const rights = database.rights.join(' and ');
     const whom =
       logins.length === 0
