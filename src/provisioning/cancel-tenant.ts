@@ -5,7 +5,7 @@ import { insertOutbox } from '../registry/repositories/outbox.ts';
 import { latestRun, type ProvisioningRun } from '../registry/repositories/provisioning-runs.ts';
 import { requestCancellation } from '../registry/repositories/run-cancellations.ts';
 import { findTenant, type Tenant } from '../registry/repositories/tenants.ts';
-import type { ChangedTenant, ChangeRequest, Transition } from './tenant-lifecycle.ts';
+import type { ChangedTenant, ChangeRequest, Transition } from './tenant-transition.ts';
 
 type Needs = {
   registry: RegistryDatabase;

@@ -1,26 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors/catalogue.ts';
-import type { RegistryDatabase } from '../registry/registry-database.ts';
-import { beat, type ClaimedRun, claimRun } from '../registry/repositories/provisioning-runs.ts';
+import { beat, claimRun } from '../registry/repositories/provisioning-runs.ts';
 import { isCancelled } from '../registry/repositories/run-cancellations.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
-import type { RunKind } from '../registry/tables.generated.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { runInContext } from '../telemetry/request-context.ts';
-import { RunContext, type RunContextNeeds } from './run-context.ts';
+import { RunContext } from './run-context.ts';
+import type { OwnedRow, RunnerNeeds } from './runner-needs.ts';
 import { runSteps } from './saga.ts';
 import { settleAttempt } from './settle-attempt.ts';
-import type { Step } from './step.ts';
 
 /** A worker that was silent for so long is taken for dead; a living one beats five times as often. */
 export const staleAfterMs = 5_000;
 const beatEveryMs = 1_000;
-
-export type RunnerNeeds = RunContextNeeds & {
-  registry: RegistryDatabase;
-  steps: Record<RunKind, readonly Step[]>;
-  log: Logger;
-};
 
 /** Returns the function that works on one run until it is done, or says why it cannot be done now. */
 export function createRunner(needs: RunnerNeeds) {
@@ -38,8 +29,6 @@ export function createRunner(needs: RunnerNeeds) {
     await runInContext({ requestId, tenantId }, () => work(needs, { ...claimed, owner }, signal));
   };
 }
-
-export type OwnedRow = ClaimedRun & { owner: string };
 
 async function work(needs: RunnerNeeds, run: OwnedRow, signal: AbortSignal): Promise<void> {
   const tenant = await findTenant(needs.registry, run.tenantId);

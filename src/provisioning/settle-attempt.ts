@@ -8,7 +8,7 @@ import { isCancelled } from '../registry/repositories/run-cancellations.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
 import { type Judgement, judgeFailure } from './judge-failure.ts';
 import { RunContext } from './run-context.ts';
-import type { OwnedRow, RunnerNeeds } from './run-provisioning.ts';
+import type { OwnedRow, RunnerNeeds } from './runner-needs.ts';
 import { undoSteps } from './saga.ts';
 
 const giveUpAfterMs = 24 * 3_600_000;

@@ -3,7 +3,7 @@ import type { RegistryDatabase } from '../registry/registry-database.ts';
 import { recordAudit } from '../registry/repositories/audit-log.ts';
 import { isPlatformDatabase } from '../registry/repositories/template-overview.ts';
 import { insertTemplate, type Template, type TemplateSource } from '../registry/repositories/templates.ts';
-import type { ChangeRequest } from './tenant-lifecycle.ts';
+import type { ChangeRequest } from './tenant-transition.ts';
 
 /**
  * Makes another source known, from which tenants may be made that ask for it. A tenant's own database is refused:

@@ -2,38 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { errors } from '../errors/catalogue.ts';
 import { publish } from '../registry/messages.ts';
 import type { RegistryDatabase, RegistryTransaction } from '../registry/registry-database.ts';
-import { type Actor, recordAudit } from '../registry/repositories/audit-log.ts';
+import { recordAudit } from '../registry/repositories/audit-log.ts';
 import { insertOutbox } from '../registry/repositories/outbox.ts';
 import { cancelOpenRuns, insertRun, latestRun } from '../registry/repositories/provisioning-runs.ts';
 import { clearAttention } from '../registry/repositories/run-cancellations.ts';
-import {
-  changeTenant,
-  findTenant,
-  type Tenant,
-  type TenantChange,
-} from '../registry/repositories/tenants.ts';
-import type { RunKind, TenantStatus } from '../registry/tables.generated.ts';
+import { changeTenant, findTenant, type Tenant } from '../registry/repositories/tenants.ts';
+import type { RunKind } from '../registry/tables.generated.ts';
 import { createTenantCancellation } from './cancel-tenant.ts';
-
-/** Who asks for a change, and why. */
-export type ChangeRequest = { actor: Actor; requestId: string; reason?: string };
-
-export type Transition = {
-  /** As it stands in an error: "A tenant that is X cannot be <done>." */
-  done: string;
-  /** What whoever is refused may do. */
-  instead?: string;
-  from: readonly TenantStatus[];
-  change: TenantChange;
-  /** Refused for a tenant whose database was never made. */
-  needsDatabase?: true;
-  run?: RunKind;
-  /** The run carries out a cancellation. */
-  cancelRequestedAt?: Date;
-};
-
-/** Where it depends on what the tenant is or was. */
-type TransitionOf = (trx: RegistryTransaction, before: Tenant) => Transition | Promise<Transition>;
+import type { ChangedTenant, ChangeRequest, Transition, TransitionOf } from './tenant-transition.ts';
 
 const dayMs = 86_400_000;
 const reachable = ['active', 'suspended', 'read_only', 'maintenance', 'frozen'] as const;
@@ -155,7 +131,6 @@ async function retryOf(trx: RegistryTransaction, before: Tenant): Promise<Transi
 export type TenantLifecycle = ReturnType<typeof createTenantLifecycle>;
 
 type Ask = { tenantId: string; request: ChangeRequest; transition: Transition | TransitionOf };
-export type ChangedTenant = { tenant: Tenant; runId: string | null };
 
 async function changeState(needs: Needs, ask: Ask): Promise<ChangedTenant> {
   const result = await needs.registry.transaction().execute((trx) => changeWithin(trx, ask));
@@ -178,6 +153,8 @@ async function changeWithin(
     transition.run === undefined
       ? null
       : await startRun(trx, tenant, { ...transition, kind: transition.run, request });
+  // Whoever opens a tenant again has looked at what was wrong with it.
+  if (tenant.status === 'active') await clearAttention(trx, tenantId);
   await recordAudit(trx, {
     actor: request.actor,
     action: `tenant.${transition.done}`,
