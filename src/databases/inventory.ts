@@ -78,3 +78,20 @@ export async function listDatabasesWithObjectsOf(
   );
   return new Set(found.map(({ name }) => name));
 }
+
+export type ClientSessions = { readonly client: string; readonly sessions: number };
+
+/** The sessions that logged in as roles with one of these prefixes, by the process that opened them. */
+export function countSessionsByClient(
+  session: Pick<ServerSession, 'rows'>,
+  rolePrefixes: readonly string[],
+): Promise<ClientSessions[]> {
+  return session.rows<ClientSessions>(
+    `SELECT concat_ws(' at ', coalesce(nullif(s.application_name, ''), 'a process without a name'), host(s.client_addr)) AS client, count(*)::int AS sessions
+       FROM pg_stat_activity s
+      WHERE s.backend_type = 'client backend'
+        AND EXISTS (SELECT FROM unnest($1::text[]) p WHERE starts_with(s.usename::text, p))
+      GROUP BY 1 ORDER BY 1`,
+    [[...rolePrefixes]],
+  );
+}

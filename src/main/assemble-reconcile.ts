@@ -37,7 +37,7 @@ export function assembleReconcile(
       databasePrefix: config.TENANT_DB_PREFIX,
       neutral,
       connectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
-      connectionsInAll: config.MAX_TOTAL_CONNECTIONS,
+      connectionsPerProcess: config.MAX_TOTAL_CONNECTIONS,
     },
     openPasswords: credentials.open,
     takeFingerprint: (client) => fingerprintDatabase(client, { neutral, dataTables: [] }),

@@ -25,7 +25,7 @@ export async function dropQuarantined(
   const { id, serverId } = found;
   // A row that names it by now makes it somebody's.
   if (await isNamed(registry, { serverId, name }))
-    throw errors.notFound('database in quarantine that is nobody’s');
+    throw errors.notFound('database in quarantine: a row of the registry names it by now');
   await withSession(needs, serverId, (session) => dropDatabase(session, name));
   await forgetQuarantined(registry, id);
   await recordAudit(registry, {

@@ -56,7 +56,7 @@ function judgeDatabase(facts: Leftovers, database: ListedDatabase): Found {
 }
 
 /** By the installation's id in its name, by rights of the installation's roles, or by whose objects are in it. */
-export function isOurs(
+function isOurs(
   { holdingOurs, ownership }: Pick<Leftovers, 'holdingOurs' | 'ownership'>,
   database: ListedDatabase,
 ): boolean {

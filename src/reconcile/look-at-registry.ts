@@ -86,7 +86,7 @@ async function lookForEvents(registry: RegistryDatabase): Promise<Found[]> {
   return (await listWrongEventCounts(registry)).map(judgeEvents);
 }
 
-export function judgeEvents({ tenantId, slug, activations, events, untold }: EventCount): Found {
+function judgeEvents({ tenantId, slug, activations, events, untold }: EventCount): Found {
   const isMissing = events < activations;
   const action = isMissing ? 'tell_event' : 'take_back_events';
   const isMendable = isMissing || untold >= events - activations;
@@ -103,7 +103,10 @@ export function judgeEvents({ tenantId, slug, activations, events, untold }: Eve
 
 const times = (count: number) => (count === 1 ? 'once' : `${count} times`);
 
-/** Reads every text that is kept in clear, so that it is part of a deep look only. */
+/**
+ * Outbox, tasks, runs, reasons and troubles, and the audit log of a week: every text in them is read, so that this
+ * is part of a deep look only. Logs, Redis and lists of processes cannot be looked into from here.
+ */
 export async function lookForSecrets(registry: RegistryDatabase): Promise<Found[]> {
   const places = await listSecretsInClear(registry);
   return places.map(({ place, row }) => ({

@@ -1,4 +1,6 @@
 import {
+  type ClientSessions,
+  countSessionsByClient,
   type ListedDatabase,
   type ListedRole,
   listDatabasesWithObjectsOf,
@@ -35,7 +37,7 @@ export type ServerLook = { findings: Found[]; compared: Compared };
 const pageSize = 1_000;
 
 /**
- * Compares one server with what the registry says of it, without entering any database: three statements there,
+ * Compares one server with what the registry says of it, without entering any database: four statements there,
  * and a page for each thousand tenants here. What comes or goes in between may show up as a finding; a second
  * look does not see it again.
  */
@@ -47,14 +49,13 @@ export async function lookAtServer(needs: ReconcileNeeds, server: Server): Promi
   return withSession(needs, server.id, async (session) => {
     const objects = await readObjects(session, named, ownership);
     const holdingOurs = await findHolders(session, { objects, named, ownership });
-    const limit = session.features.maxConnections - session.features.superuserReservedConnections;
     const findings = [
       ...tenants.flatMap((tenant) =>
         judgeTenant({ tenant, objects: objectsOf(tenant, objects), server, ownership }),
       ),
       ...judgeStock({ stock, objects, server }),
       ...judgeLeftovers({ objects, named, holdingOurs, server, ownership }),
-      ...judgeConnections(server, { objects, limit: Math.min(limit, ownership.connectionsInAll) }),
+      ...judgeConnections(server, await countConnections(session, ownership)),
     ];
     return { findings, compared: count(tenants, stock, objects) };
   });
@@ -138,16 +139,30 @@ export function objectsOf(
   };
 }
 
-/** Everybody's logins together; the platform's own session is none of them. */
-function judgeConnections(
-  server: Server,
-  { objects, limit }: { objects: ServerObjects; limit: number },
-): Found[] {
-  const open = [...objects.roles.values()].reduce((sum, { sessions }) => sum + sessions, 0);
-  if (open <= limit) return [];
-  const detail = `${open} connections to tenants’ databases are open on ${server.name}, and ${limit} may be.`;
-  const target = { of: 'nothing' } as const;
-  return [{ kind: 'connections_over_budget', server: server.name, subject: server.name, detail, target }];
+type Connections = { limit: number; perProcess: number; clients: readonly ClientSessions[] };
+
+async function countConnections(session: ServerSession, ownership: Ownership): Promise<Connections> {
+  const { maxConnections, superuserReservedConnections } = session.features;
+  return {
+    limit: maxConnections - superuserReservedConnections,
+    perProcess: ownership.connectionsPerProcess,
+    clients: await countSessionsByClient(session, loginPrefixes(ownership)),
+  };
+}
+
+/** Each process has its share, and the server has what all of them may take together. */
+function judgeConnections(server: Server, { limit, perProcess, clients }: Connections): Found[] {
+  const found = (subject: string, open: number, most: number): Found[] => {
+    if (open <= most) return [];
+    const detail = `${subject} has ${open} connections to tenants’ databases open, and ${most} may be.`;
+    const target = { of: 'nothing' } as const;
+    return [{ kind: 'connections_over_budget', server: server.name, subject, detail, target }];
+  };
+  const all = clients.reduce((sum, { sessions }) => sum + sessions, 0);
+  return [
+    ...found(server.name, all, limit),
+    ...clients.flatMap(({ client, sessions }) => found(client, sessions, perProcess)),
+  ];
 }
 
 function count(tenants: readonly unknown[], stock: NamedStock, objects: ServerObjects): Compared {

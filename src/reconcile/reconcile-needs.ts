@@ -14,8 +14,8 @@ export type Ownership = {
   neutral: NeutralRoles;
   /** Connections that a tenant's application role may have. */
   connectionsPerTenant: number;
-  /** Connections to all tenants' databases together. */
-  connectionsInAll: number;
+  /** Connections of one process to all tenants' databases together. */
+  connectionsPerProcess: number;
 };
 
 export type ReconcileNeeds = {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openServerSession } from '../../src/databases/server-session.ts';
+import { createTenantLifecycle } from '../../src/provisioning/tenant-lifecycle.ts';
 import { holdReconciler } from '../../src/registry/repositories/reconcile.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type MadeTenant,
   newDatabaseName,
   type ReconcileBench,
+  summary,
 } from './reconcile-bench.ts';
 
 failOnLeaks();
@@ -16,7 +18,7 @@ let bench: ReconcileBench;
 let template: string;
 
 beforeAll(async () => {
-  bench = await createReconcileBench(3, 0);
+  bench = await createReconcileBench(3, 0, { environment: { MAX_TOTAL_CONNECTIONS: '2' } });
   const [copy] = await bench.ask<{ name: string }>('SELECT database_name AS name FROM template_copies');
   template = copy?.name ?? '';
 }, 180_000);
@@ -94,6 +96,42 @@ describe('a worker that mends by itself', () => {
     expect((await bench.apply('deep')).repairs).toMatchObject([
       { actions: ['set_password'], outcome: 'done' },
     ]);
+  });
+
+  test('takes a tenant back that an operator restored and opened again', async () => {
+    const { id, slug, database } = tenant(2);
+    await bench.onServer(`DROP DATABASE ${database}`);
+    expect((await bench.tend()).repairs).toMatchObject([
+      { actions: ['put_to_maintenance'], outcome: 'done' },
+    ]);
+    expect(summary((await bench.plan()).findings)).toEqual([
+      `database_missing ${database}`,
+      `run_needs_attention ${slug}`,
+    ]);
+    await bench.onServer(`CREATE DATABASE ${database} TEMPLATE ${template} ALLOW_CONNECTIONS false`);
+    const lifecycle = createTenantLifecycle({
+      registry: bench.registry,
+      now: () => new Date(),
+      afterCommit: () => undefined,
+    });
+    const request = { actor: { kind: 'operator', id: 'root' }, requestId: 'test' } as const;
+    await lifecycle.activateTenant(id, request);
+    const { findings, repairs } = await bench.apply('deep');
+    expect(repairs).toMatchObject([{ actions: ['seal'], outcome: 'done' }]);
+    expect(findings).toEqual([]);
+    expect(await bench.askOracle()).toEqual([]);
+  });
+
+  test('finds a process that has more connections than its share', async () => {
+    const { database, application } = tenant(0);
+    await bench.onServer(`ALTER ROLE ${application} PASSWORD 'known to the test'`);
+    const logins = [1, 2, 3].map(() => logIn(database, application, 'known to the test'));
+    const clients = await Promise.all(logins);
+    expect((await bench.plan()).findings).toMatchObject([
+      { kind: 'connections_over_budget', detail: expect.stringContaining('has 3 connections') },
+    ]);
+    await Promise.all(clients.map((client) => client.end()));
+    await bench.apply('deep');
   });
 
   test('looks at the servers that it reaches, and says which it does not', async () => {

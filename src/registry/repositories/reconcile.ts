@@ -115,7 +115,7 @@ export type EventCount = {
   untold: number;
 };
 
-/** Delivered events are kept for a week, so that older activations can no longer be counted. */
+/** Delivered events are kept for a week, so that the activations of older runs can no longer be counted. */
 const countedDays = sql`interval '6 days'`;
 
 /** Tenants that were activated lately and of which not exactly one event tells. */
@@ -127,17 +127,20 @@ export async function findWrongEventCount(
   executor: RegistryExecutor,
   tenantId: string,
 ): Promise<EventCount | undefined> {
-  const [count] = await selectEventCounts(executor, sql`tenant_id = ${tenantId}`);
+  const [count] = await selectEventCounts(executor, sql`r.tenant_id = ${tenantId}`);
   return count;
 }
 
 async function selectEventCounts(executor: RegistryExecutor, condition: ReturnType<typeof sql<boolean>>) {
   const { rows } = await sql<EventCount>`
     WITH activated AS (
-      SELECT tenant_id, count(*)::int AS activations FROM provisioning_runs
-       WHERE kind = 'provision' AND status = 'completed' AND ${condition}
-         AND created_at > now() - ${countedDays}
-       GROUP BY tenant_id
+      SELECT r.tenant_id, count(*)::int AS activations FROM provisioning_runs r
+       WHERE r.kind = 'provision' AND r.status = 'completed' AND ${condition}
+         AND r.created_at > now() - ${countedDays}
+         AND NOT EXISTS (SELECT FROM provisioning_runs earlier
+                          WHERE earlier.tenant_id = r.tenant_id AND earlier.kind = 'provision'
+                            AND earlier.status = 'completed' AND earlier.created_at <= now() - ${countedDays})
+       GROUP BY r.tenant_id
     ), told AS (
       SELECT (payload ->> 'tenant_id')::uuid AS tenant_id, count(*)::int AS events,
              count(*) FILTER (WHERE delivered_at IS NULL)::int AS untold
@@ -227,6 +230,7 @@ export async function listSecretsInClear(executor: RegistryExecutor): Promise<Se
       UNION ALL SELECT 'tenant_registry', id::text, status_reason FROM tenant_registry WHERE status_reason IS NOT NULL
       UNION ALL SELECT 'templates', id::text, trouble_detail FROM templates WHERE trouble_detail IS NOT NULL
       UNION ALL SELECT 'audit_log', id::text, concat_ws(' ', before::text, after::text) FROM audit_log
+       WHERE at > now() - interval '7 days'
     ) kept WHERE text ~* ${secretText} ORDER BY 1, 2 LIMIT 1000`.execute(executor);
   return rows;
 }
