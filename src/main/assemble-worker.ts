@@ -32,8 +32,8 @@ export type WorkbenchNeeds = ProcessParts & {
   embedded: Embedded | undefined;
   /** What tests put around every effect. */
   around?: Around;
-  /** Instead of each step's own; for tests of what hangs. */
-  stepDeadlineMs?: number;
+  /** For everything that has a deadline, instead of its own; for tests of what hangs. */
+  deadlineMs?: number;
 };
 
 /** Everything that works on databases: server logins, templates, and the runner of provisioning. */
@@ -51,6 +51,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     naming,
     applicationName,
     around,
+    workMs: needs.deadlineMs,
     log,
     ...templateOptions(needs),
   });
@@ -78,7 +79,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     applicationName,
     steps: { provision: steps, purge: purgeTenant },
     around,
-    stepDeadlineMs: needs.stepDeadlineMs,
+    stepDeadlineMs: needs.deadlineMs,
     log,
   });
   const template = {
@@ -90,7 +91,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     runProvisioning,
     servers,
     templateRefresh,
-    making: { naming, making, credentials, around },
+    making: { naming, making, credentials, around, workMs: needs.deadlineMs },
     sourceWatch: createSourceWatch({ registry, servers, ...templateRefresh, template, log }),
   };
 }

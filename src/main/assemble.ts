@@ -32,7 +32,7 @@ export type ProcessPlan = ProcessParts & {
   role: ProcessRole;
   embedded: Embedded | undefined;
   around?: Around;
-  stepDeadlineMs?: number;
+  deadlineMs?: number;
 };
 
 /** What is built before the registry is known to be usable, and what after it. */

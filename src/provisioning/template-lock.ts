@@ -8,9 +8,9 @@ const sliceMs = 1_000;
 const waitMs = 120_000;
 const statementTimeoutMs = 600_000;
 /** Even a build that hangs lets others try in the end. */
-const workMs = 30 * 60_000;
+const usualWorkMs = 30 * 60_000;
 
-type LockNeeds = Pick<TemplateNeeds, 'registry' | 'applicationName' | 'log'>;
+type LockNeeds = Pick<TemplateNeeds, 'registry' | 'applicationName' | 'workMs' | 'log'>;
 
 /** A template's place with its lock in hand: nobody else builds or drops copies there. */
 export type LockedPlace = TemplatePlace & { session: ServerSession };
@@ -28,7 +28,7 @@ export async function withTemplateLock<T>(
   const { applicationName } = needs;
   const session = await openServerSession(place.server, { applicationName, statementTimeoutMs });
   try {
-    const lock = lockOf(place);
+    const lock = lockOf(needs, place);
     await takeLock(needs, place, { session, lock });
     return await workUnderLock(needs, {
       session,
@@ -41,11 +41,11 @@ export async function withTemplateLock<T>(
   }
 }
 
-const lockOf = ({ template, server }: TemplatePlace): WatchedLock => ({
+const lockOf = ({ workMs }: LockNeeds, { template, server }: TemplatePlace): WatchedLock => ({
   key: `template:${template.id}`,
   heart: `template:${template.id}:${server.id}`,
   work: `The building of the template "${template.key}"`,
-  workMs,
+  workMs: workMs ?? usualWorkMs,
 });
 
 async function takeLock(

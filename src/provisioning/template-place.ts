@@ -15,6 +15,8 @@ export type TemplateNeeds = {
   docker: { container: string } | undefined;
   applicationName: string;
   around: Around;
+  /** How long one process may work on the copies of a template; half an hour if left out. */
+  workMs?: number | undefined;
   log: Logger;
 };
 

@@ -23,12 +23,14 @@ import { endSilentHolder, type WatchedLock, workUnderLock } from './watched-lock
 /** Nobody needs to wait for a keeper that is alive: it does what is to be done. */
 const lockWaitMs = 300;
 const statementTimeoutMs = 120_000;
-const workMs = 15 * 60_000;
+const usualWorkMs = 15 * 60_000;
 
 export type WarmLookNeeds = WarmDatabaseNeeds & {
   servers: Pick<ServerDirectory, 'get'>;
   size: number;
   applicationName: string;
+  /** How long one process may keep a pool at a stretch; a quarter of an hour if left out. */
+  workMs?: number | undefined;
   outages: Outages;
 };
 
@@ -51,7 +53,7 @@ export function createWarmLook(needs: WarmLookNeeds) {
     const server = await needs.servers.get(row.id);
     const session = await openServerSession(server, { applicationName, statementTimeoutMs });
     try {
-      const lock = lockOf(row);
+      const lock = lockOf(needs, row);
       if (!(await takeLock(needs, session, lock))) return 'elsewhere';
       const work = (stop: AbortSignal) =>
         tend({ needs, databases, place: { session, server }, size, signal: stop });
@@ -62,11 +64,11 @@ export function createWarmLook(needs: WarmLookNeeds) {
   };
 }
 
-const lockOf = ({ id, name }: DatabaseServerRow): WatchedLock => ({
+const lockOf = ({ workMs }: WarmLookNeeds, { id, name }: DatabaseServerRow): WatchedLock => ({
   key: `warm:${id}`,
   heart: `warm:${id}`,
   work: `The keeping of the warm databases of server "${name}"`,
-  workMs,
+  workMs: workMs ?? usualWorkMs,
 });
 
 /** A server without a pool is not even connected to. */

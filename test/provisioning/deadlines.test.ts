@@ -4,7 +4,7 @@ import { type Bench, createProvisioningBench } from '../support/provisioning-ben
 import { findInconsistencies } from '../support/sql-oracle.ts';
 
 const operator = { actor: { kind: 'operator', id: 'test' }, requestId: 'test' } as const;
-const stepDeadlineMs = 4_000;
+const deadlineMs = 4_000;
 
 let bench: Bench;
 afterEach(async () => {
@@ -42,7 +42,7 @@ describe('a step that hangs and heeds nothing', () => {
       const hold = holdAt(point, { when, times: 1 });
       bench = await createProvisioningBench({
         around: hold.around,
-        stepDeadlineMs,
+        deadlineMs,
         environment: { WARM_POOL_SIZE: '0' },
       });
       // The template is there, so that the steps before the one that hangs are quick.
@@ -51,7 +51,7 @@ describe('a step that hangs and heeds nothing', () => {
       await hold.arrived;
       await expect
         .poll(async () => (await runRow(runId)).errorDetail)
-        .toBe(`The step "${point}" took longer than ${stepDeadlineMs} ms.`);
+        .toBe(`The step "${point}" took longer than ${deadlineMs} ms.`);
       expect((await runRow(runId)).errorCode).toBe('deadline_exceeded');
       expect(await bench.provisioning.waitForRun(runId, 30_000)).toMatchObject({ status: 'completed' });
       hold.release();
@@ -66,7 +66,7 @@ describe('a step that hangs and heeds nothing', () => {
     const hold = holdAt('create-database', { times: 1 });
     bench = await createProvisioningBench({
       around: hold.around,
-      stepDeadlineMs: 600_000,
+      deadlineMs: 600_000,
       environment: { WARM_POOL_SIZE: '0', QUEUE_CONCURRENCY: '2' },
     });
     const stuck = await bench.request('Stuck');
@@ -82,7 +82,7 @@ describe('a step that hangs and heeds nothing', () => {
     const hold = holdAt('drop-database', { times: 1 });
     bench = await createProvisioningBench({
       around: hold.around,
-      stepDeadlineMs,
+      deadlineMs,
       environment: { WARM_POOL_SIZE: '0' },
     });
     await bench.assembly.firstLook;
@@ -105,7 +105,7 @@ describe('a step that hangs and heeds nothing', () => {
         point === 'verify-database'
           ? Promise.reject(Object.assign(new Error('wrong'), { code: '42601', severity: 'ERROR' }))
           : hold.around(point, effect),
-      stepDeadlineMs,
+      deadlineMs,
       environment: { WARM_POOL_SIZE: '0' },
     });
     await bench.assembly.firstLook;

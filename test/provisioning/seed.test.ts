@@ -188,7 +188,7 @@ describe('a seed whose end is not known', () => {
 
   it('because its worker hangs before the commit: that session is ended, and it is run again', async () => {
     const hold = holdAt('seed: commit', { times: 1 });
-    await start(rowOnly, { around: hold.around, stepDeadlineMs: 8_000 });
+    await start(rowOnly, { around: hold.around, deadlineMs: 8_000 });
     const { tenant, end } = await provision('Hanging');
     expect(end).toMatchObject({ status: 'completed' });
     hold.release();

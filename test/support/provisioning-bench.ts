@@ -28,7 +28,7 @@ export type BenchOptions = {
   /** What happens around every effect of this process. */
   around?: Around;
   /** Instead of each step's own. */
-  stepDeadlineMs?: number;
+  deadlineMs?: number;
 };
 
 /** A registry, a source and, unless told otherwise, a worker in this process. */
@@ -59,7 +59,7 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
       role,
       embedded: sampleInsteadOfDump(),
       ...(options.around && { around: options.around }),
-      ...(options.stepDeadlineMs && { stepDeadlineMs: options.stepDeadlineMs }),
+      ...(options.deadlineMs && { deadlineMs: options.deadlineMs }),
     },
     platform,
   );

@@ -21,7 +21,14 @@ describeFaults('a registration whose worker is killed', {
   ends: ['completed'],
 });
 
-describeFaults('a registration that fails, hangs, or loses an answer', {
+describeFaults('a registration that hangs', {
+  environment: { DEADLINE_MS: '3000' },
+  cases: casesOf(steps, ['hang']),
+  act: register,
+  ends: ['completed'],
+});
+
+describeFaults('a registration that fails, or loses an answer', {
   cases: casesOf(steps, ['error', 'lost answer']),
   act: register,
   ends: ['completed'],
@@ -36,6 +43,14 @@ describeFaults('what was refused and is taken back', {
   ends: ['failed'],
 });
 
+describeFaults('taking back that hangs', {
+  environment: { DEADLINE_MS: '3000' },
+  before: ({ id }) => [{ id: `${id} refused`, point: 'verify-database', fault: 'refused' }],
+  cases: casesOf(undone, ['hang']),
+  act: register,
+  ends: ['failed'],
+});
+
 async function registerAndPurge(bench: Bench, requestId: string): Promise<string> {
   const { tenantId, runId } = await bench.request(requestId, { requestId: `first ${requestId}` });
   await bench.provisioning.waitForRun(runId, 60_000);
@@ -46,6 +61,13 @@ async function registerAndPurge(bench: Bench, requestId: string): Promise<string
 
 describeFaults('a purge whose worker is killed, fails, or loses an answer', {
   cases: casesOf(['drop-database', 'bury-tenant'], ['kill before', 'kill after', 'error', 'lost answer']),
+  act: registerAndPurge,
+  ends: ['completed'],
+});
+
+describeFaults('a purge that hangs', {
+  environment: { DEADLINE_MS: '3000' },
+  cases: casesOf(['drop-database', 'bury-tenant'], ['hang']),
   act: registerAndPurge,
   ends: ['completed'],
 });

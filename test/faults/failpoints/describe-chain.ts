@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Bench, createProvisioningBench } from '../../support/provisioning-bench.ts';
+import { findInconsistencies } from '../../support/sql-oracle.ts';
+import type { FaultCase } from './describe-faults.ts';
+import { type SupervisedWorker, superviseWorker } from './supervised-worker.ts';
+
+export type FaultChain = {
+  /** Met one after the other by work that is tried again and again. */
+  cases: readonly FaultCase[];
+  environment?: Record<string, string>;
+  /** Asked again and again until it is so; throws with what is missing. */
+  isDone: (bench: Bench) => Promise<void>;
+};
+
+const endsWithinMs = 600_000;
+
+/** Work that belongs to no tenant is repeated until it succeeds, whatever happens at each of its points. */
+export function describeChain(title: string, chain: FaultChain): void {
+  describe(title, () => {
+    let bench: Bench;
+    let worker: SupervisedWorker;
+
+    beforeAll(async () => {
+      bench = await createProvisioningBench({ role: 'api' });
+      worker = superviseWorker({ ...bench.environment, ...chain.environment }, chain.cases);
+      await vi
+        .waitFor(() => chain.isDone(bench), { timeout: endsWithinMs, interval: 250 })
+        .catch((error: unknown) => {
+          const story = `${worker.happened().join('\n')}\n${worker.output().slice(-4_000)}`;
+          throw new Error(`${title} was not done in time:\n${story}`, { cause: error });
+        });
+    }, endsWithinMs + 20_000);
+    afterAll(async () => {
+      await worker.stop();
+      await bench.stop();
+    });
+
+    it.each(chain.cases)('$id', ({ id }) => {
+      expect(worker.happened().filter((happened) => happened === id)).toEqual([id]);
+    });
+
+    it('is done in the end, and leaves nothing behind', async () => {
+      const kills = chain.cases.filter(({ fault }) => fault.startsWith('kill')).length;
+      console.log(`${title}: ${chain.cases.length} faults, of them ${worker.deaths()} kills`);
+      expect(worker.deaths()).toBe(kills);
+      const { server, registryName: registry, config } = bench;
+      expect(
+        await findInconsistencies(server, { registry, databasePrefix: config.TENANT_DB_PREFIX }),
+      ).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import type { Bench } from '../../support/provisioning-bench.ts';
+import { describeChain } from './describe-chain.ts';
+import { casesOf } from './describe-faults.ts';
+
+const environment = { DEADLINE_MS: '6000', TEMPLATE_REFRESH_SCHEDULE: '* * * * * *' };
+
+const readCopies = ({ platform }: Bench) =>
+  platform.registry.selectFrom('templateCopies').select('status').execute();
+
+describeChain('the building of a template', {
+  cases: [
+    ...casesOf(
+      ['build-template: dump', 'build-template: restore', 'build-template: seal'],
+      ['kill before', 'kill after', 'error', 'hang', 'lost answer'],
+    ),
+    // What was recorded stands: nothing is built again after a kill that comes then.
+    ...casesOf(['build-template: record'], ['kill before', 'error', 'hang', 'kill after']),
+  ],
+  environment,
+  isDone: async (bench) => expect(await readCopies(bench)).toEqual([{ status: 'ready' }]),
+});
+
+let change = '';
+
+/** A changed source makes a new version, and the old one goes, with what lies in its way. */
+describeChain('the removal of a template', {
+  cases: [
+    ...casesOf(['build-template: record'], ['lost answer']),
+    ...casesOf(['drop-template'], ['kill before', 'kill after', 'error', 'hang', 'lost answer']),
+  ],
+  environment,
+  async isDone(bench) {
+    if (change === '' && (await readCopies(bench)).length === 1) {
+      change = `added_${randomUUID().slice(0, 8)}`;
+      await bench.runOn(bench.sourceName, `CREATE TABLE ${change} (id integer)`);
+    }
+    const versions = await bench.platform.registry.selectFrom('templateVersions').select('id').execute();
+    expect(versions).toHaveLength(2);
+    expect(await readCopies(bench)).toEqual([{ status: 'ready' }]);
+  },
+});
