@@ -5,7 +5,7 @@ import { type RunningProgram, startProgram } from '../support/programs.ts';
 import { type Bench, type BenchOptions, createProvisioningBench } from '../support/provisioning-bench.ts';
 import { findInconsistencies } from '../support/sql-oracle.ts';
 
-export const warmsWithinMs = 30_000;
+export const warmsWithinMs = 60_000;
 
 /** A worker in this process that keeps so many databases warm. */
 export async function createWarmBench(size: number, options: BenchOptions = {}): Promise<Bench> {

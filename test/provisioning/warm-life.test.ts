@@ -108,7 +108,7 @@ describe('a pool that is switched off or made smaller', () => {
       await worker.kill('SIGTERM');
     }
     await stopClean(bench);
-  }, 90_000);
+  }, 200_000);
 });
 
 describe('a source that is missing', () => {
