@@ -32,7 +32,8 @@ describeChain('the removal of a template', {
   ],
   environment,
   async isDone(bench) {
-    if (change === '' && (await readCopies(bench)).length === 1) {
+    const isFirstReady = (await readCopies(bench)).some(({ status }) => status === 'ready');
+    if (change === '' && isFirstReady) {
       change = `added_${randomUUID().slice(0, 8)}`;
       await bench.runOn(bench.sourceName, `CREATE TABLE ${change} (id integer)`);
     }
