@@ -66,8 +66,14 @@ export async function createReconcileBench(tenants: number, warm: number, option
   };
 }
 
-/** What a worker has for reconciling, and nothing that works by itself. */
-export async function openReconcile(environment: Record<string, string>) {
+/**
+ * What a worker has for reconciling, and nothing that works by itself.
+ * @param beforeServer called before each time that a server is turned to
+ */
+export async function openReconcile(
+  environment: Record<string, string>,
+  beforeServer: () => Promise<void> = async () => undefined,
+) {
   const { config } = loadConfig(environment, 'worker');
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line) => lines.push(line) });
@@ -80,7 +86,12 @@ export async function openReconcile(environment: Record<string, string>) {
     platform.masterSeal.keyCheck,
   );
   if (worker === undefined) throw new Error('A worker has a key.');
-  const workbench = assembleWorkbench({ ...parts, platform, installationId, worker, embedded: undefined });
+  const made = assembleWorkbench({ ...parts, platform, installationId, worker, embedded: undefined });
+  const get = async (serverId: string) => {
+    await beforeServer();
+    return made.servers.get(serverId);
+  };
+  const workbench = { ...made, servers: { ...made.servers, get } };
   const reconcile: Reconcile = assembleReconcile(parts, { platform, workbench, installationId });
   const { signal } = new AbortController();
   return {
