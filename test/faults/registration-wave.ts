@@ -101,7 +101,11 @@ export async function expectExactlyOneEach(
     .poll(() => registry('SELECT status, count(*)::int FROM tenant_registry GROUP BY status'), {
       timeout: giveUpAfterMs,
     })
-    .toEqual([{ status: 'active', count }]);
+    .toEqual([{ status: 'active', count }])
+    .catch(async (error: unknown) => {
+      expectNoCrash(deployment);
+      throw new Error(await describeOpenRuns(deployment), { cause: error });
+    });
   const tenants = await registry('SELECT id FROM tenant_registry');
   const accepted = registrations.map(({ tenantId }) => tenantId);
   expect(tenants.map(({ id }) => id).toSorted()).toEqual(accepted.toSorted());
@@ -117,6 +121,19 @@ export async function expectExactlyOneEach(
   );
   expect(databases.rows).toEqual([{ count }]);
   expect(await findInconsistencies(server, { registry: registryName, databasePrefix })).toEqual([]);
+}
+
+/** What is known of runs that do not end, for whoever reads the failure of a test. */
+async function describeOpenRuns({ server, registryName, processes }: Deployment): Promise<string> {
+  const { rows } = await runOn(
+    server,
+    registryName,
+    `SELECT status, current_step, owner IS NOT NULL AS owned, now() - heartbeat_at AS silent,
+            attempts, rings, error_code, error_detail, count(*)::int
+       FROM provisioning_runs WHERE status IN ('pending', 'processing') GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT 10`,
+  );
+  const logs = processes.workers.map(({ program }) => program.output().slice(-3_000));
+  return ['Not all became active.', JSON.stringify(rows, null, 2), ...logs].join('\n');
 }
 
 /** The processes that were started are those that are there now; none says that something went unhandled. */
