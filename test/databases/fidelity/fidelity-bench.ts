@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { expect, vi } from 'vitest';
 import { applicationColumn } from '../../../src/provisioning/credentials.ts';
 import type { Tenant } from '../../../src/registry/repositories/tenants.ts';
+import type { ProvisioningWay } from '../../../src/registry/tables.generated.ts';
 import { createProvisioningBench, runOn } from '../../support/provisioning-bench.ts';
 import { sharedPostgres } from '../../support/shared-postgres.ts';
 import { type DatabaseFacts, factDifferences } from './database-facts.ts';
 import { databaseFacts, makeRoundTrip } from './round-trip.ts';
 
-/** How a tenant comes by its database: by the first run, which builds the template; or by one that clones it. */
-export const ways = ['build', 'clone'] as const;
+/**
+ * How a tenant comes by its database: by the first run, which builds the template; by one that clones it; or by
+ * claiming one that was kept warm.
+ */
+export const ways = ['build', 'clone', 'warm'] as const satisfies readonly ProvisioningWay[];
 export type Way = (typeof ways)[number];
 
 export type FidelitySource = {
@@ -42,7 +47,7 @@ export async function openFidelityBench(pgDump: string, source: FidelitySource) 
       PG_DUMP: pgDump,
       // The tests say themselves when a template is built.
       TEMPLATE_REFRESH_SCHEDULE: '0 0 1 1 *',
-      WARM_POOL_SIZE: '0',
+      WARM_POOL_SIZE: '1',
     },
   });
   const { registry } = bench.platform;
@@ -58,30 +63,41 @@ export async function openFidelityBench(pgDump: string, source: FidelitySource) 
     for (const statements of source.script) await runOn(server, sourceName, statements);
   }
 
-  async function makeTenant(way: Way): Promise<void> {
-    const before = await countCopies();
-    const asked = await bench.request(`Made by ${way}`);
+  /** The second of two at once finds the pool of one empty. */
+  async function makeTenants(): Promise<void> {
+    await makeTenant();
+    await vi.waitFor(async () => expect(await readPool()).toEqual([{ status: 'ready' }]), {
+      timeout: RUN_LIMIT_MS,
+    });
+    await Promise.all([makeTenant(), makeTenant()]);
+    expect([...tenants.keys()].sort()).toEqual([...ways]);
+  }
+
+  async function makeTenant(): Promise<void> {
+    const asked = await bench.request('Faithful');
     const progress = await bench.provisioning.waitForRun(asked.runId, RUN_LIMIT_MS);
-    const built = (await countCopies()) - before;
-    if (progress?.status !== 'completed' || built !== (way === 'build' ? 1 : 0)) {
+    if (progress?.status !== 'completed') {
       const told = bench.lines.filter((line) => line.includes('"err"')).at(-1);
-      throw new Error(`By ${way} ${built} templates were built: ${JSON.stringify(progress)}; ${told}`);
+      throw new Error(`A tenant was not made: ${JSON.stringify(progress)}; ${told}`);
     }
     const tenant = await registry
       .selectFrom('tenantRegistry')
       .selectAll()
       .where('id', '=', asked.tenantId)
       .executeTakeFirstOrThrow();
-    tenants.set(way, tenant);
+    tenants.set(await readWay(asked.runId), tenant);
   }
 
-  async function countCopies(): Promise<number> {
-    const copies = await registry
-      .selectFrom('templateCopies')
-      .select('id')
-      .where('status', '=', 'ready')
-      .execute();
-    return copies.length;
+  const readPool = () => registry.selectFrom('warmDatabases').select('status').execute();
+
+  async function readWay(runId: string): Promise<Way> {
+    const { way } = await registry
+      .selectFrom('provisioningRuns')
+      .select('way')
+      .where('id', '=', runId)
+      .executeTakeFirstOrThrow();
+    if (way === null) throw new Error('A run does not say which way it went.');
+    return way;
   }
 
   function tenantOf(way: Way): Tenant & { databaseName: string } {
@@ -120,11 +136,14 @@ export async function openFidelityBench(pgDump: string, source: FidelitySource) 
   async function stop(): Promise<void> {
     const templates = await registry.selectFrom('templateCopies').select('databaseName').execute();
     await bench.stop();
+    // Asked only now: the keeper has stopped.
+    const warm = await runOn(server, bench.registryName, 'SELECT database_name FROM warm_databases');
     for (const { databaseName } of templates) {
       await runOn(server, 'postgres', `ALTER DATABASE ${databaseName} IS_TEMPLATE false`);
       await runOn(server, 'postgres', `DROP DATABASE ${databaseName}`);
     }
     const made = [...tenants.values()].flatMap(({ databaseName }) => databaseName ?? []);
+    made.push(...warm.rows.map((row: { database_name: string }) => row.database_name));
     for (const name of [sourceName, reference, ...made])
       await runOn(server, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   }
@@ -142,7 +161,7 @@ export async function openFidelityBench(pgDump: string, source: FidelitySource) 
     await makeSource();
     const carried = source.carried ?? [];
     await makeRoundTrip({ pgDump, login: server, from: sourceName, into: reference, carried });
-    for (const way of ways) await makeTenant(way);
+    await makeTenants();
     const facts = await expectedFacts();
     // At once, since the tests leave their rows.
     for (const way of ways) {
