@@ -6,11 +6,12 @@ import { createDeployment, type Deployment } from '../support/deployment.ts';
 import type { RunningProgram } from '../support/programs.ts';
 import { runOn } from '../support/provisioning-bench.ts';
 import { startTestRedis, type TestRedis } from '../support/redis-server.ts';
-import { expectExactlyOneEach, expectNoCrash, register } from './registration-wave.ts';
+import { expectExactlyOneEach, expectNoCrash, type Registration, register } from './registration-wave.ts';
 
-const registrations = 20;
+const registrations = 10;
 /** A worker that is silent for 5 s has lost its runs; one whose job's lock has ended after 8 s, its jobs. */
 const longerThanLeasesMs = 10_000;
+const mostWaves = 10;
 
 let redis: TestRedis;
 let deployment: Deployment;
@@ -20,7 +21,7 @@ beforeEach(async () => {
   deployment = await createDeployment({
     api: 1,
     worker: 2,
-    environment: { REDIS_URL: redis.url, PROVISIONING_WAIT_MS: '1000', WARM_POOL_SIZE: '0' },
+    environment: { REDIS_URL: redis.url, PROVISIONING_WAIT_MS: '3000', WARM_POOL_SIZE: '0' },
   });
 }, 120_000);
 
@@ -34,10 +35,8 @@ describe('a worker that hangs with runs in its hands', { timeout: 240_000 }, () 
   it('finds them taken over when it wakes up, and changes nothing any more', async () => {
     const [hung] = deployment.processes.workers;
     if (hung === undefined) throw new Error('There is no worker.');
-    const posting = register([deployment.apis[0]], { name: 'Organization', count: registrations });
-    const runs = await freezeWithRuns(hung.program);
+    const { runs, posted } = await freezeWithRuns(hung.program);
     await delay(longerThanLeasesMs);
-    const posted = await posting;
     await expect.poll(() => activeAmong(runs), { timeout: 60_000 }).toBe(runs.length);
     const before = await rowsOf(runs);
     process.kill(hung.program.pid, 'SIGCONT');
@@ -51,9 +50,28 @@ describe('a worker that hangs with runs in its hands', { timeout: 240_000 }, () 
   });
 });
 
-/** Stops the process at a moment when it holds the locks of tenants. @returns their tenants' ids. */
-async function freezeWithRuns({ pid }: RunningProgram): Promise<string[]> {
-  for (;;) {
+type Frozen = { runs: string[]; posted: Registration[] };
+
+/** Registers, wave by wave, until the process could be stopped at a moment when it holds the locks of tenants. */
+async function freezeWithRuns({ pid }: RunningProgram): Promise<Frozen> {
+  const posted: Registration[] = [];
+  for (let wave = 0; wave < mostWaves; wave += 1) {
+    const post = register([deployment.apis[0]], { name: `Wave ${wave}`, count: registrations });
+    const runs = await freezeDuring(post, pid);
+    posted.push(...(await post));
+    if (runs.length > 0) return { runs, posted };
+  }
+  throw new Error(`The worker was never seen with a run in ${mostWaves} waves`);
+}
+
+/** @returns the tenants whose locks the stopped process holds; none when it goes on. */
+async function freezeDuring(wave: Promise<unknown>, pid: number): Promise<string[]> {
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+  };
+  wave.then(end, end);
+  while (!isOver) {
     if ((await tenantsLockedBy(pid)).length > 0) {
       process.kill(pid, 'SIGSTOP');
       const tenants = await tenantsLockedBy(pid);
@@ -62,6 +80,7 @@ async function freezeWithRuns({ pid }: RunningProgram): Promise<string[]> {
     }
     await delay(10);
   }
+  return [];
 }
 
 /** By the locks that its sessions hold, since the registry names the owner of a run by a random id. */
