@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBinaries } from '../../src/embedded/binaries.ts';
@@ -30,7 +30,8 @@ export async function startTestPostgres(options: TestPostgresOptions = {}) {
   // How test/majors runs the core of the suite on other versions of PostgreSQL.
   const binDir = process.env.TEST_POSTGRES_BIN_DIR;
   const binaries = await findBinaries({ account, copyParent, binDir });
-  const folder = await mkdtemp(join(tmpdir(), 'tenant-manager-postgres-'));
+  const parent = options.fsync ? tmpdir() : await throwAwayParent();
+  const folder = await mkdtemp(join(parent, 'tenant-manager-postgres-'));
   if (account.identity) await chown(folder, account.identity.uid, account.identity.gid);
   const dataDir = join(folder, 'pgdata');
   const place: ServerPlace = { binaries, account, pgData: dataDir, logFile: join(folder, 'server.log') };
@@ -55,6 +56,20 @@ export async function startTestPostgres(options: TestPostgresOptions = {}) {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+const memoryFolder = '/dev/shm';
+const roomOfATestRun = 4 * 1024 ** 3;
+
+/**
+ * What need not outlive the machine is kept in memory where there is room: ext4 looks for a new file's inode past
+ * each that was deleted within the last minutes, and tests do little else than make and drop databases.
+ */
+async function throwAwayParent(): Promise<string> {
+  if (process.env.TMPDIR !== undefined) return tmpdir();
+  const space = await statfs(memoryFolder).catch(() => undefined);
+  const hasRoom = space !== undefined && space.bavail * space.bsize >= roomOfATestRun;
+  return hasRoom ? memoryFolder : tmpdir();
 }
 
 type Initialization = { place: ServerPlace; folder: string; password: string };
