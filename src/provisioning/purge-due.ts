@@ -8,15 +8,17 @@ const batch = 100;
 /** Destroys what was deleted and whose days of grace are over. @returns how many purges were begun. */
 export async function purgeDueTenants(
   registry: RegistryDatabase,
-  { purgeTenant }: Pick<TenantLifecycle, 'purgeTenant'>,
+  { purgeDueTenant }: Pick<TenantLifecycle, 'purgeDueTenant'>,
 ): Promise<number> {
-  const due = await listTenantsToPurge(registry, batch);
-  for (const { id } of due) {
-    await purgeTenant(id, {
+  const listed = await listTenantsToPurge(registry, batch);
+  let begun = 0;
+  for (const { id } of listed) {
+    const purged = await purgeDueTenant(id, {
       actor: systemActor,
       requestId: 'housekeeping',
       reason: 'the days of grace are over',
     });
+    if (purged !== undefined) begun += 1;
   }
-  return due.length;
+  return begun;
 }

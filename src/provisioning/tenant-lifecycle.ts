@@ -6,13 +6,16 @@ import { recordAudit } from '../registry/repositories/audit-log.ts';
 import { insertOutbox } from '../registry/repositories/outbox.ts';
 import { cancelOpenRuns, insertRun, latestRun } from '../registry/repositories/provisioning-runs.ts';
 import { clearAttention } from '../registry/repositories/run-cancellations.ts';
-import { changeTenant, findTenant, type Tenant } from '../registry/repositories/tenants.ts';
+import { lockTenant, lockTenantToPurge } from '../registry/repositories/tenant-locks.ts';
+import { changeTenant, type Tenant } from '../registry/repositories/tenants.ts';
 import type { RunKind } from '../registry/tables.generated.ts';
 import { createTenantCancellation } from './cancel-tenant.ts';
 import type { ChangedTenant, ChangeRequest, Transition, TransitionOf } from './tenant-transition.ts';
 
 const dayMs = 86_400_000;
 const reachable = ['active', 'suspended', 'read_only', 'maintenance', 'frozen'] as const;
+/** Also what is under way or got stuck: the run that is at it is fenced off and ends as cancelled. */
+const purgeable = [...reachable, 'requested', 'provisioning', 'failed', 'deleting', 'purging'] as const;
 
 type Needs = {
   registry: RegistryDatabase;
@@ -29,7 +32,7 @@ type Needs = {
 export function createTenantLifecycle(needs: Needs) {
   const { now } = needs;
   const change = (tenantId: string, request: ChangeRequest, transition: Transition | TransitionOf) =>
-    changeState(needs, { tenantId, request, transition });
+    changeWithin(needs, (trx) => changeLocked(trx, { tenantId, request, transition }));
 
   return {
     suspendTenant: (tenantId: string, request: ChangeRequest) =>
@@ -82,13 +85,18 @@ export function createTenantLifecycle(needs: Needs) {
 
     /** Destroys database and roles now. */
     purgeTenant: (tenantId: string, request: ChangeRequest) =>
-      change(tenantId, request, {
-        done: 'purged',
-        // Also what is under way or got stuck: the run that is at it is fenced off and ends as cancelled.
-        from: [...reachable, 'requested', 'provisioning', 'failed', 'deleting', 'purging'],
-        change: { status: 'purging', statusReason: request.reason ?? null },
-        run: 'purge',
-      }),
+      change(tenantId, request, purgeOf(request, purgeable)),
+
+    /**
+     * Destroys what was deleted, if its days of grace are over now.
+     * @returns undefined when they are not: it was undeleted since it was found, or another process was first.
+     */
+    purgeDueTenant: (tenantId: string, request: ChangeRequest) =>
+      changeWithin(needs, async (trx) =>
+        (await lockTenantToPurge(trx, tenantId))
+          ? changeLocked(trx, { tenantId, request, transition: purgeOf(request, ['deleting']) })
+          : undefined,
+      ),
 
     /** Starts anew what failed: the provisioning, or the purge. */
     retryTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, retryOf),
@@ -97,6 +105,15 @@ export function createTenantLifecycle(needs: Needs) {
     resumeTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, resumptionOf),
 
     cancelTenant: createTenantCancellation({ ...needs, changeState: change }),
+  };
+}
+
+function purgeOf({ reason }: ChangeRequest, from: Transition['from']): Transition {
+  return {
+    done: 'purged',
+    from,
+    change: { status: 'purging', statusReason: reason ?? null },
+    run: 'purge',
   };
 }
 
@@ -130,19 +147,22 @@ async function retryOf(trx: RegistryTransaction, before: Tenant): Promise<Transi
 
 export type TenantLifecycle = ReturnType<typeof createTenantLifecycle>;
 
-type Ask = { tenantId: string; request: ChangeRequest; transition: Transition | TransitionOf };
-
-async function changeState(needs: Needs, ask: Ask): Promise<ChangedTenant> {
-  const result = await needs.registry.transaction().execute((trx) => changeWithin(trx, ask));
-  if (result.runId !== null) needs.afterCommit(result.tenant.id, result.tenant.generation);
+async function changeWithin<Result extends ChangedTenant | undefined>(
+  { registry, afterCommit }: Needs,
+  work: (trx: RegistryTransaction) => Promise<Result>,
+): Promise<Result> {
+  const result = await registry.transaction().execute(work);
+  if (result !== undefined && result.runId !== null) afterCommit(result.tenant.id, result.tenant.generation);
   return result;
 }
 
-async function changeWithin(
+type Ask = { tenantId: string; request: ChangeRequest; transition: Transition | TransitionOf };
+
+async function changeLocked(
   trx: RegistryTransaction,
   { tenantId, request, transition: asked }: Ask,
 ): Promise<ChangedTenant> {
-  const before = await findTenant(trx, tenantId);
+  const before = await lockTenant(trx, tenantId);
   if (before === undefined) throw errors.tenantNotFound();
   const transition = typeof asked === 'function' ? await asked(trx, before) : asked;
   const lacksDatabase = transition.needsDatabase === true && before.databaseName === null;

@@ -92,6 +92,48 @@ describe('undelete', () => {
     expect(await purgeDueTenants(bench.platform.registry, bench.provisioning)).toBe(0);
     expect((await tenantRow(id)).status).toBe('active');
   });
+
+  it('keeps a tenant also from the purge that has found it already', async () => {
+    const id = await made('In The Last Moment');
+    await bench.provisioning.deleteTenant(id, { ...operator, graceDays: 0 });
+    const begun = await purgeDueTenants(bench.platform.registry, {
+      purgeDueTenant: async (tenantId, request) => {
+        await undelete(id);
+        return bench.provisioning.purgeDueTenant(tenantId, request);
+      },
+    });
+    expect(begun).toBe(0);
+    expect((await tenantRow(id)).status).toBe('active');
+  });
+
+  it('and another deletion give it new days of grace, also against that purge', async () => {
+    const id = await made('Deleted Twice');
+    await bench.provisioning.deleteTenant(id, { ...operator, graceDays: 0 });
+    const begun = await purgeDueTenants(bench.platform.registry, {
+      purgeDueTenant: async (tenantId, request) => {
+        await undelete(id);
+        await deleteTenant(id);
+        return bench.provisioning.purgeDueTenant(tenantId, request);
+      },
+    });
+    expect(begun).toBe(0);
+    expect((await tenantRow(id)).status).toBe('deleting');
+  });
+});
+
+describe('a purge that is due', () => {
+  it('is begun once, and none is passed over, when several workers do it in the same minute', async () => {
+    const ids = await Promise.all(['One Of Three', 'Two Of Three', 'Three Of Three'].map(made));
+    for (const id of ids) await bench.provisioning.deleteTenant(id, { ...operator, graceDays: 0 });
+    const begun = await Promise.all(
+      Array.from({ length: 4 }, () => purgeDueTenants(bench.platform.registry, bench.provisioning)),
+    );
+    expect(begun.reduce((sum, count) => sum + count, 0)).toBe(ids.length);
+    for (const id of ids) {
+      await expect.poll(async () => (await tenantRow(id)).status).toBe('deleted');
+      expect((await tenantRow(id)).generation).toBe(2);
+    }
+  });
 });
 
 describe('a run that cannot be taken back', () => {
