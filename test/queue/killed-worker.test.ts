@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createQueue, type Queue } from '../../src/queue/create-queue.ts';
 import { createQueueWorker, type QueueWorker } from '../../src/queue/create-worker.ts';
+import { argumentsToRun } from '../support/bundled-programs.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { backendKinds, newPayload, startBackend, type TestBackend } from './backends.ts';
 import { captureLog, until } from './captured-log.ts';
@@ -40,7 +41,7 @@ describe.each(backendKinds)('the job of a worker process on %s', (kind) => {
 
   async function startFirstWorker(): Promise<void> {
     said = '';
-    child = spawn(process.execPath, ['--import', 'tsx', 'test/queue/worker-process.ts'], {
+    child = spawn(process.execPath, argumentsToRun('test/queue/worker-process.ts'), {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     child.stdout?.on('data', (text) => {

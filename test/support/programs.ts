@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { argumentsToRun } from './bundled-programs.ts';
 
 export type Program = 'api' | 'worker' | 'all';
 
@@ -13,13 +14,13 @@ export type RunningProgram = {
   exited: Promise<number | null>;
 };
 
-/** Starts one of the programs from its source, with nothing but the given variables. */
+/** Starts one of the programs with nothing but the given variables. */
 export function startProgram(program: Program, environment: Record<string, string>): RunningProgram {
   return startScript(`src/main/${program}.ts`, environment);
 }
 
 export function startScript(path: string, environment: Record<string, string>): RunningProgram {
-  const child = spawn(process.execPath, ['--import', 'tsx', path], {
+  const child = spawn(process.execPath, argumentsToRun(path), {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/tmp', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
