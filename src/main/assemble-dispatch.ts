@@ -79,14 +79,18 @@ export function dispatchHere({ runs, tasks }: Crew): Dispatch {
 /** Carries what transactions left in the outbox to the dispatch. */
 export function startRelay({ log, shutdown }: ProcessParts, platform: Platform, dispatch: Dispatch) {
   const { registry, messages } = platform;
+  const send = {
+    'queue.run-provisioning': (row: OutboxRow) => ringForRun(platform, dispatch, row),
+    'queue.run-task': (row: OutboxRow) => ringForTask(platform, dispatch, row),
+  };
   const relay = createOutboxRelay({
     withDue: (selection, work) => withDueOutbox(registry, selection, work),
     prune: () => pruneOutbox(registry, { olderThanMs: keepDeliveredMs, limit: pruneLimit }),
-    send: {
-      'queue.run-provisioning': (row) => ringForRun(platform, dispatch, row),
-      'queue.run-task': (row) => ringForTask(platform, dispatch, row),
-    },
-    wake: (kick) => messages.on('outbox.added', kick),
+    send,
+    wake: (kick) =>
+      messages.on('outbox.added', ({ topic }) => {
+        if (topic in send) kick();
+      }),
     intervalMs: relayIntervalMs,
     log,
   });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Insertable } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { errors } from '../errors/catalogue.ts';
 import type { RegistryTransaction } from '../registry/registry-database.ts';
@@ -9,8 +8,11 @@ import { latestRun } from '../registry/repositories/provisioning-runs.ts';
 import { insertRegistration, type Registration } from '../registry/repositories/registrations.ts';
 import { findTenant, insertTenant } from '../registry/repositories/tenants.ts';
 import { findUserByEmail, insertUser, type User } from '../registry/repositories/users.ts';
-import { claimWarmDatabase, type WarmDatabase } from '../registry/repositories/warm-databases.ts';
-import type { TenantRegistry } from '../registry/tables.generated.ts';
+import {
+  type ActiveTenantToBe,
+  insertActiveTenant,
+  type WarmStart,
+} from '../registry/repositories/warm-claims.ts';
 import { slugCandidates } from './slug.ts';
 import type { RequestedTenant, RequestTenantNeeds, TenantRequest } from './tenant-request.ts';
 
@@ -39,25 +41,19 @@ export async function acceptTenant(
     if (earlierId !== null) return acceptedBefore(trx, earlierId, owner);
   }
   const user = await settleUser(needs, trx, acceptance);
-  const region = request.region ?? needs.defaultRegion;
-  const warm =
-    templateId === undefined
-      ? undefined
-      : await claimWarmDatabase(trx, { templateId, region, claimant: 'registration' });
-  const place = warm === undefined ? { status: 'requested' as const } : activeIn(warm);
-  const slug = await insertWithFreeSlug(trx, request, {
+  const { slug, serverId } = await insertWithFreeSlug(trx, {
     id: tenantId,
     name: request.organizationName,
     plan: request.plan,
-    region,
+    region: request.region ?? needs.defaultRegion,
     templateId: templateId ?? null,
-    ...place,
+    candidates: request.slug === undefined ? slugCandidates(request.organizationName) : [request.slug],
   });
   const runId = randomUUID();
   const actor = request.actor.kind === 'anonymous' ? { kind: 'user' as const, id: user.id } : request.actor;
   const accepted = { tenantId, slug, userId: user.id, runId, actor, request };
-  await insertRegistration(trx, warm === undefined ? queued(accepted) : completed(accepted, warm));
-  return { tenantId, slug, runId, generation: 1, isActive: warm !== undefined, user };
+  await insertRegistration(trx, serverId === undefined ? queued(accepted) : completed(accepted, serverId));
+  return { tenantId, slug, runId, generation: 1, isActive: serverId !== undefined, user };
 }
 
 /** The answer to the first request was lost after its commit: this is the tenant that it made. */
@@ -92,36 +88,34 @@ async function settleUser(
   return publicUser(user);
 }
 
+type TenantToBe = Omit<ActiveTenantToBe, 'templateId' | 'slug'> & {
+  templateId: string | null;
+  /** The slugs that it may have, the best first. */
+  candidates: readonly string[];
+};
+
+/** `serverId`: where the warm database is that it got; undefined when a worker has to make one. */
+type Inserted = { slug: string; serverId: string | undefined };
+
 async function insertWithFreeSlug(
   trx: RegistryTransaction,
-  request: TenantRequest,
-  tenant: Omit<Insertable<TenantRegistry>, 'slug'>,
-): Promise<string> {
-  const candidates = request.slug === undefined ? slugCandidates(request.organizationName) : [request.slug];
+  { candidates, ...tenant }: TenantToBe,
+): Promise<Inserted> {
   for (const slug of candidates) {
-    if (await insertTenant(trx, { ...tenant, slug })) return slug;
+    const start = await startInWarm(trx, { ...tenant, slug });
+    if (start.outcome === 'active') return { slug, serverId: start.serverId };
+    if (start.outcome === 'slugTaken') continue;
+    if (await insertTenant(trx, { ...tenant, slug, status: 'requested' }))
+      return { slug, serverId: undefined };
   }
-  throw errors.slugTaken(request.slug ?? candidates[0] ?? '');
+  throw errors.slugTaken(candidates[0] ?? '');
 }
 
-/** It was verified when it was warmed. No copy is pinned: nothing is cloned any more. */
-function activeIn(warm: WarmDatabase) {
-  const now = new Date();
-  return {
-    status: 'active' as const,
-    provisioningAt: now,
-    activatedAt: now,
-    serverId: warm.serverId,
-    databaseId: warm.id,
-    databaseName: warm.databaseName,
-    migratorRole: warm.migratorRole,
-    applicationRole: warm.applicationRole,
-    sealedDataKey: warm.sealedDataKey,
-    sealedApplicationPassword: warm.sealedApplicationPassword,
-    sealedMigratorPassword: warm.sealedMigratorPassword,
-    templateVersionId: warm.templateVersionId,
-    schemaFingerprint: JSON.stringify(warm.schemaFingerprint),
-  };
+async function startInWarm(
+  trx: RegistryTransaction,
+  { templateId, ...tenant }: Omit<ActiveTenantToBe, 'templateId'> & { templateId: string | null },
+): Promise<WarmStart> {
+  return templateId === null ? { outcome: 'none' } : insertActiveTenant(trx, { ...tenant, templateId });
 }
 
 type Accepted = {
@@ -133,6 +127,8 @@ type Accepted = {
   request: TenantRequest;
 };
 
+const queueTopic = 'queue.run-provisioning';
+
 function queued({ tenantId, userId, runId: id, ...accepted }: Accepted): Registration {
   const { requestId } = accepted.request;
   return {
@@ -140,21 +136,22 @@ function queued({ tenantId, userId, runId: id, ...accepted }: Accepted): Registr
     userId,
     run: { id, tenantId, generation: 1, kind: 'provision', requestId },
     steps: [],
-    outbox: { topic: 'queue.run-provisioning', payload: { tenant_id: tenantId, generation: 1 } },
+    outbox: { topic: queueTopic, payload: { tenant_id: tenantId, generation: 1 } },
     audit: [requestedEntry({ tenantId, ...accepted })],
-    messages: [{ kind: 'outbox.added' }],
+    messages: [{ kind: 'outbox.added', topic: queueTopic }],
   };
 }
 
 const claimStep = 'claim-warm-database';
+const eventTopic = 'event.tenant.activated';
 
-function completed(accepted: Accepted, { serverId }: WarmDatabase): Registration {
+function completed(accepted: Accepted, serverId: string): Registration {
   const { tenantId, slug } = accepted;
   const { requestId } = accepted.request;
   const registration = queued(accepted);
   const end = { status: 'completed', progress: 100, attempts: 1, way: 'warm' } as const;
   const messages: RegistryMessage[] = [
-    { kind: 'outbox.added' },
+    { kind: 'outbox.added', topic: eventTopic },
     { kind: 'tenant.changed', tenantId, slug },
     { kind: 'warm.wanted', serverId },
   ];
@@ -162,7 +159,7 @@ function completed(accepted: Accepted, { serverId }: WarmDatabase): Registration
     ...registration,
     run: { ...registration.run, ...end, currentStep: claimStep },
     steps: [claimStep],
-    outbox: { topic: 'event.tenant.activated', payload: { tenant_id: tenantId } },
+    outbox: { topic: eventTopic, payload: { tenant_id: tenantId } },
     audit: [...registration.audit, { actor: systemActor, action: 'tenant.activated', tenantId, requestId }],
     messages,
   };

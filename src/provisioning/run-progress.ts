@@ -29,6 +29,10 @@ export function createRunProgress({ registry, messages }: Needs) {
       messages.on('run.changed', (message) => {
         if (message.runId === runId) ring();
       }),
+    listenForEnd: (ring) =>
+      messages.on('run.changed', (message) => {
+        if (message.runId === runId && message.hasEnded) ring();
+      }),
   });
 
   return {

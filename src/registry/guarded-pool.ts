@@ -1,5 +1,6 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
+import { preparedName } from './prepared-statements.ts';
 
 type Query = (text: string, values: readonly unknown[]) => Promise<PostgresQueryResult<unknown>>;
 
@@ -28,7 +29,9 @@ export function guardPool(pool: pg.Pool): PostgresPool {
 
     async function run(text: string, values: readonly unknown[]) {
       try {
-        return (await client.query(text, [...values])) as PostgresQueryResult<unknown>;
+        const name = preparedName(text);
+        const config = { text, values: [...values], ...(name !== undefined && { name }) };
+        return (await client.query(config)) as PostgresQueryResult<unknown>;
       } catch (error) {
         if (leavesInOrder(error)) throw error;
         markBroken(client, error as Error);

@@ -38,6 +38,7 @@ const usualStatementTimeoutMs = 15_000;
 // The server ends a statement first, which leaves its connection in use; this is for one that has vanished.
 const silenceAfterTimeoutMs = 1_000;
 const keepAliveAfterMs = 10_000;
+const keptOpen = 2;
 
 /** Opens the one registry pool of a process. Close it with `destroy()`. */
 export function openRegistry({
@@ -51,6 +52,8 @@ export function openRegistry({
   const pool = new pg.Pool({
     ...login,
     max: poolMax,
+    // Whoever comes after a quiet hour must not wait for a login first.
+    min: Math.min(keptOpen, poolMax),
     connectionTimeoutMillis: poolTimeoutMs,
     application_name: applicationName,
     statement_timeout: statementTimeoutMs,

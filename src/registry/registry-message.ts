@@ -5,10 +5,15 @@ import { z } from 'zod';
  * it true. A message may be lost with its connection; whoever acts on one must also look by itself in time.
  */
 const messageSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('run.changed'), runId: z.string(), tenantId: z.string() }),
+  z.object({
+    kind: z.literal('run.changed'),
+    runId: z.string(),
+    tenantId: z.string(),
+    hasEnded: z.boolean(),
+  }),
   z.object({ kind: z.literal('tenant.changed'), tenantId: z.string(), slug: z.string() }),
   z.object({ kind: z.literal('task.changed'), taskId: z.string() }),
-  z.object({ kind: z.literal('outbox.added') }),
+  z.object({ kind: z.literal('outbox.added'), topic: z.string() }),
   z.object({ kind: z.literal('warm.wanted'), serverId: z.string() }),
   z.object({ kind: z.literal('sessions.changed'), userId: z.string() }),
   z.object({ kind: z.literal('answer.stored'), scope: z.string(), key: z.string() }),

@@ -6,10 +6,14 @@ export type Watching<State> = {
   hasEnded: (state: State) => boolean;
   /** Calls back when a message says that the row has changed; returns how to stop that. */
   listen: (ring: () => void) => () => void;
+  /** The same for its end alone, where messages tell; else `listen`. */
+  listenForEnd?: (ring: () => void) => () => void;
 };
 
 /** Messages may be lost: whoever waits looks by itself this often. */
 const lookEveryMs = 1_000;
+/** Of many who wait for something that takes long, the looks would be a load. */
+const longestLookMs = 5_000;
 
 /** A row's state now, then after every change, until it has ended or the caller goes away. */
 export async function* watchRow<State>(
@@ -39,12 +43,25 @@ export async function* watchRow<State>(
 
 /** The state when the row has ended, or when `waitMs` are over, whichever comes first. */
 export async function waitForRow<State>(
-  watching: Watching<State>,
+  { read, hasEnded, listen, listenForEnd = listen }: Watching<State>,
   { waitMs, signal }: { waitMs: number; signal?: AbortSignal | undefined },
 ): Promise<State | undefined> {
   const timeUp = AbortSignal.timeout(waitMs);
   const until = signal === undefined ? timeUp : AbortSignal.any([timeUp, signal]);
+  const bell = createBell();
+  const stopListening = listenForEnd(bell.ring);
   let last: State | undefined;
-  for await (const state of watchRow(watching, until)) last = state;
-  return last;
+  try {
+    for (let lookMs = lookEveryMs; ; lookMs = Math.min(2 * lookMs, longestLookMs)) {
+      const isOver = until.aborted;
+      // As above: the registry comes back.
+      const state = await read().catch(() => 'unknown' as const);
+      if (state === undefined) return undefined;
+      if (state !== 'unknown') last = state;
+      if (isOver || (last !== undefined && hasEnded(last))) return last;
+      await bell.wait(lookMs, until);
+    }
+  } finally {
+    stopListening();
+  }
 }

@@ -4,7 +4,7 @@ import type { RegistryTransaction } from '../../registry/registry-database.ts';
 import { chooseServer, describeCapacity } from '../../registry/repositories/database-servers.ts';
 import { noteWay } from '../../registry/repositories/run-ways.ts';
 import type { Tenant, TenantChange } from '../../registry/repositories/tenants.ts';
-import { claimWarmDatabase } from '../../registry/repositories/warm-databases.ts';
+import { claimWarmDatabase } from '../../registry/repositories/warm-claims.ts';
 import type { Naming } from '../database-names.ts';
 import type { RunContext } from '../run-context.ts';
 import { type Step, usualDeadlineMs } from '../step.ts';
@@ -44,7 +44,7 @@ async function claim(
 ): Promise<TenantChange | undefined> {
   const { templateId, region, slug } = tenant;
   if (templateId === null) return undefined;
-  const warm = await claimWarmDatabase(trx, { templateId, region, claimant: 'run' });
+  const warm = await claimWarmDatabase(trx, { templateId, region });
   if (warm === undefined) return undefined;
   await noteWay(trx, run.id, 'warm');
   await publish(trx, { kind: 'warm.wanted', serverId: warm.serverId });

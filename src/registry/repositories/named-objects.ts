@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { TemplateCopyStatus, TenantStatus, WarmDatabaseStatus } from '../tables.generated.ts';
 import type { Tenant } from './tenants.ts';
@@ -71,7 +71,12 @@ export type NamedCopy = {
   databaseName: string;
   builderRole: string;
 };
-export type NamedQuarantine = { id: string; name: string };
+export type NamedQuarantine = {
+  id: string;
+  name: string;
+  /** Another row names it by now, so that it is somebody's. */
+  isNamed: boolean;
+};
 
 /** What a server has for the registry beside tenants: little, whatever the number of tenants. */
 export type NamedStock = { warm: NamedWarmDatabase[]; copies: NamedCopy[]; quarantined: NamedQuarantine[] };
@@ -89,28 +94,35 @@ export async function listNamedStock(executor: RegistryExecutor, serverId: strin
       .where('serverId', '=', serverId)
       .execute(),
     executor
-      .selectFrom('quarantinedObjects')
-      .select(['id', 'name'])
-      .where('serverId', '=', serverId)
-      .where('kind', '=', 'database')
+      .selectFrom('quarantinedObjects as q')
+      .select(['q.id', 'q.name'])
+      .select(isNamedBy(sql.ref('q.serverId'), sql.ref('q.name')).as('isNamed'))
+      .where('q.serverId', '=', serverId)
+      .where('q.kind', '=', 'database')
       .execute(),
   ]);
   return { warm, copies, quarantined };
 }
 
-/** Whether any row names this database or role on this server, in whatever state it is. */
+/** Whether any row names this database or role on this server, in whatever state it is. Quarantine names nothing. */
 export async function isNamed(
   executor: RegistryExecutor,
   { serverId, name }: { serverId: string; name: string },
 ): Promise<boolean> {
-  const { rows } = await sql<{ named: boolean }>`
-    SELECT EXISTS (SELECT FROM tenant_registry WHERE server_id = ${serverId}
-              AND ${name} IN (database_name, renamed_from, migrator_role, application_role))
-        OR EXISTS (SELECT FROM warm_databases WHERE server_id = ${serverId}
-              AND ${name} IN (database_name, migrator_role, application_role))
-        OR EXISTS (SELECT FROM template_copies WHERE server_id = ${serverId}
-              AND ${name} IN (database_name, builder_role)) AS named`.execute(executor);
+  const { rows } = await sql<{
+    named: boolean;
+  }>`SELECT ${isNamedBy(sql.val(serverId), sql.val(name))} AS named`.execute(executor);
   return rows[0]?.named === true;
+}
+
+function isNamedBy(serverId: RawBuilder<unknown>, name: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql<boolean>`(
+    EXISTS (SELECT FROM tenant_registry WHERE server_id = ${serverId}
+              AND ${name} IN (database_name, renamed_from, migrator_role, application_role))
+    OR EXISTS (SELECT FROM warm_databases WHERE server_id = ${serverId}
+              AND ${name} IN (database_name, migrator_role, application_role))
+    OR EXISTS (SELECT FROM template_copies WHERE server_id = ${serverId}
+              AND ${name} IN (database_name, builder_role)))`;
 }
 
 /** One page of the tenants of a server that are active, by id, whole. */

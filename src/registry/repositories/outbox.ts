@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { notification } from '../messages.ts';
+import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryDatabase, RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
 import type { JsonObject, JsonValue } from '../tables.generated.ts';
 
@@ -35,7 +36,7 @@ export async function insertOutbox(executor: RegistryExecutor, message: OutboxMe
     .with('added', (db) =>
       db.insertInto('outbox').values({ eventId: uuidv7(), topic, payload: JSON.stringify(payload) }),
     )
-    .selectNoFrom(notification({ kind: 'outbox.added' }).as('told'))
+    .selectNoFrom(notification({ kind: 'outbox.added', topic }).as('told'))
     .execute();
 }
 
@@ -85,7 +86,8 @@ async function takeDue(
   const classes = [...new Set(topics.map((topic) => topic.split('.', 1)[0] ?? ''))];
   const [onlyClass, ...others] = classes;
   if (onlyClass === undefined) return [];
-  return (
+  return runPrepared(
+    transaction,
     transaction
       .selectFrom('outbox')
       .select(['id', 'eventId', 'topic', 'payload', 'attempts'])
@@ -99,8 +101,7 @@ async function takeDue(
       .orderBy('id')
       .limit(limit)
       .forUpdate()
-      .skipLocked()
-      .execute()
+      .skipLocked(),
   );
 }
 
@@ -112,7 +113,7 @@ async function markDelivered(transaction: RegistryTransaction, ids: readonly num
   await transaction
     .updateTable('outbox')
     .set({ deliveredAt: inMs(0), lastError: null })
-    .where('id', 'in', ids)
+    .where('id', '=', sql<number>`any(${ids}::bigint[])`)
     .execute();
 }
 

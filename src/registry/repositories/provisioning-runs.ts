@@ -1,5 +1,6 @@
 import { type Insertable, type RawBuilder, type Selectable, sql, type Updateable } from 'kysely';
 import { notification, publish } from '../messages.ts';
+import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { ProvisioningRuns, ProvisioningSteps, StepStatus } from '../tables.generated.ts';
 import { isCancelled } from './run-cancellations.ts';
@@ -26,7 +27,7 @@ export async function cancelOpenRuns(executor: RegistryExecutor, tenantId: strin
     .returning('id')
     .execute();
   for (const { id: runId } of cancelled) {
-    await publish(executor, { kind: 'run.changed', runId, tenantId });
+    await publish(executor, { kind: 'run.changed', runId, tenantId, hasEnded: true });
   }
 }
 
@@ -93,13 +94,13 @@ export type Standing = 'ours' | 'cancelled' | 'lost';
 
 /** Tells that `owner` is alive, and hears how the run stands. */
 export async function beat(executor: RegistryExecutor, run: OwnedRun): Promise<Standing> {
-  const found = await executor
+  const update = executor
     .updateTable('provisioningRuns')
     .set({ heartbeatAt: sql<Date>`now()` })
     .where('id', '=', run.id)
     .where('owner', '=', run.owner)
-    .returning(['kind', 'cancelRequestedAt'])
-    .executeTakeFirst();
+    .returning(['kind', 'cancelRequestedAt']);
+  const [found] = await runPrepared(executor, update);
   if (found === undefined) return 'lost';
   return isCancelled(found) ? 'cancelled' : 'ours';
 }
@@ -135,8 +136,9 @@ type LettingGo = { change: RunChange; stepEnd: { status: StepStatus; errorCode?:
 
 /** The run has no owner any more, its step has ended, and those who watch are told: in one statement. */
 async function letGo(executor: RegistryExecutor, run: OwnedRun, end: LettingGo): Promise<boolean> {
-  const message = { kind: 'run.changed', runId: run.id, tenantId: run.tenantId } as const;
-  const told = await executor
+  const hasEnded = 'status' in end.change;
+  const message = { kind: 'run.changed', runId: run.id, tenantId: run.tenantId, hasEnded } as const;
+  const release = executor
     .with('released', (db) =>
       db
         .updateTable('provisioningRuns')
@@ -154,9 +156,8 @@ async function letGo(executor: RegistryExecutor, run: OwnedRun, end: LettingGo):
         .where('step.status', '=', 'running'),
     )
     .selectFrom('released')
-    .select(notification(message).as('told'))
-    .execute();
-  return told.length > 0;
+    .select(notification(message).as('told'));
+  return (await runPrepared(executor, release)).length > 0;
 }
 
 export type Ring = { tenantId: string; generation: number; ring: number };
@@ -170,14 +171,15 @@ export async function nextRing(
   tenantId: string,
   generation: number,
 ): Promise<Ring | undefined> {
-  return executor
+  const update = executor
     .updateTable('provisioningRuns')
     .set(({ eb }) => ({ rings: eb('rings', '+', 1), rungAt: sql<Date>`now()` }))
     .where('tenantId', '=', tenantId)
     .where('generation', '=', generation)
     .where('status', 'in', open)
-    .returning(['tenantId', 'generation', 'rings as ring'])
-    .executeTakeFirst();
+    .returning(['tenantId', 'generation', 'rings as ring']);
+  const [ring] = await runPrepared(executor, update);
+  return ring;
 }
 
 export type ForgottenLook = {

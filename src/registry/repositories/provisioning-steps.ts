@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { notification } from '../messages.ts';
+import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { StepStatus } from '../tables.generated.ts';
 import type { OwnedRun } from './provisioning-runs.ts';
@@ -16,7 +17,8 @@ export type StepProgress = {
 
 /**
  * Records steps and tells those who watch, all in one statement: a run passes through a dozen moments, and each
- * round trip of a transaction would be added to what the customer waits.
+ * round trip of a transaction would be added to what the customer waits. Nobody waits for the disk either: after a
+ * crash of the registry a run begins from its first step, whatever is recorded.
  * @returns false when the run is another's by now; nothing is recorded then.
  */
 export async function recordSteps(
@@ -24,8 +26,8 @@ export async function recordSteps(
   run: OwnedRun,
   { moments, progress }: StepProgress,
 ): Promise<boolean> {
-  const message = { kind: 'run.changed', runId: run.id, tenantId: run.tenantId } as const;
-  const { rows } = await sql`
+  const message = { kind: 'run.changed', runId: run.id, tenantId: run.tenantId, hasEnded: false } as const;
+  const recorded = sql`
     WITH owned AS (
       UPDATE provisioning_runs
          SET current_step = ${moments.at(-1)?.name}, progress = ${progress}, heartbeat_at = now()
@@ -41,6 +43,6 @@ export async function recordSteps(
          SET status = excluded.status, finished_at = excluded.finished_at, error_code = NULL,
              attempts = step.attempts + (excluded.status = 'running')::integer
     )
-    SELECT ${notification(message)} FROM owned`.execute(executor);
-  return rows.length > 0;
+    SELECT ${notification(message)}, set_config('synchronous_commit', 'off', true) FROM owned`;
+  return (await runPrepared(executor, recorded)).length > 0;
 }

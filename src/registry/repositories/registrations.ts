@@ -1,6 +1,7 @@
 import { type Insertable, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { notification } from '../messages.ts';
+import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
 import type { RegistryMessage } from '../registry-message.ts';
 import type { ProvisioningRuns } from '../tables.generated.ts';
@@ -16,7 +17,7 @@ export type Admission = {
   templateId: string | undefined;
   /** Who has the address already. */
   user: User | undefined;
-  /** How many runs wait or are under way; not counted beyond `maxPending`. */
+  /** How many tenants wait for their database; not counted beyond `maxPending`. */
   openRuns: number;
 };
 
@@ -24,15 +25,21 @@ type AdmissionRow = User & { planIsOpen: boolean | null; templateId: string | nu
 
 /** In one statement: every round trip is waited for by somebody who signs up. */
 export async function readAdmission(executor: RegistryExecutor, ask: AdmissionAsk): Promise<Admission> {
-  const { rows } = await sql<AdmissionRow>`
-    SELECT plan.self_service AS plan_is_open, template.id AS template_id, person.*,
+  const rows = await runPrepared<AdmissionRow>(
+    executor,
+    sql`
+    SELECT plan.self_service AS plan_is_open, template.id AS template_id,
+           person.id, person.email, person.name, person.password_hash, person.email_verified_at,
+           person.platform_role, person.created_at, person.last_login_at,
            (SELECT count(*)::int FROM (
-              SELECT FROM provisioning_runs WHERE status IN ('pending', 'processing') LIMIT ${ask.maxPending}
+              SELECT FROM provisioning_runs
+               WHERE status IN ('pending', 'processing') AND kind = 'provision' LIMIT ${ask.maxPending}
             ) open) AS open_runs
       FROM (VALUES (1)) AS one
       LEFT JOIN plans plan ON plan.key = ${ask.plan}
       LEFT JOIN templates template ON template.key = ${ask.template}
-      LEFT JOIN global_users person ON person.email = ${ask.email}`.execute(executor);
+      LEFT JOIN global_users person ON person.email = ${ask.email}`,
+  );
   const [row] = rows;
   if (row === undefined) throw new Error('A query without conditions gave no row.');
   const { planIsOpen, templateId, openRuns, ...person } = row;
@@ -64,7 +71,7 @@ export async function insertRegistration(
   const { topic, payload } = outbox;
   const now = sql<Date>`now()`;
   const times = steps.length > 0 ? { startedAt: now, finishedAt: now } : {};
-  await trx
+  const insertion = trx
     .with('member', (db) => db.insertInto('tenantMembers').values({ tenantId, userId, role: 'ADMIN' }))
     .with('settings', (db) => db.insertInto('tenantSettings').values({ tenantId }))
     .with('usage', (db) => db.insertInto('tenantUsage').values({ tenantId, users: 1 }))
@@ -81,6 +88,6 @@ export async function insertRegistration(
       db.insertInto('outbox').values({ eventId: uuidv7(), topic, payload: JSON.stringify(payload) }),
     )
     .with('audited', (db) => db.insertInto('auditLog').values(audit.map(auditRow)))
-    .selectNoFrom(messages.map((message, place) => notification(message).as(`sent${place}`)))
-    .execute();
+    .selectNoFrom(messages.map((message, place) => notification(message).as(`sent${place}`)));
+  await runPrepared(trx, insertion);
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { RunStatus, StepStatus } from '../tables.generated.ts';
 
@@ -19,7 +20,7 @@ export async function findRunProgress(
   executor: RegistryExecutor,
   runId: string,
 ): Promise<StoredProgress | undefined> {
-  const found = await executor
+  const query = executor
     .selectFrom('provisioningRuns as run')
     .innerJoin('tenantRegistry as tenant', 'tenant.id', 'run.tenantId')
     .select(['run.tenantId', 'tenant.slug', 'run.status', 'run.progress', 'run.currentStep', 'run.errorCode'])
@@ -28,8 +29,8 @@ export async function findRunProgress(
         SELECT jsonb_build_array(name, status, started_at, finished_at)
           FROM provisioning_steps WHERE run_id = run.id ORDER BY position)`.as('steps'),
     )
-    .where('run.id', '=', runId)
-    .executeTakeFirst();
+    .where('run.id', '=', runId);
+  const [found] = await runPrepared(executor, query);
   return found && { ...found, steps: found.steps.map(toStep) };
 }
 

@@ -1,4 +1,5 @@
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
+import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { TenantRegistry, TenantStatus } from '../tables.generated.ts';
 
@@ -6,20 +7,19 @@ export type Tenant = Selectable<TenantRegistry>;
 export type TenantChange = Updateable<TenantRegistry>;
 
 /** The predicate of the unique index, to the letter: a bound value would not be recognized as the same. */
-const slugIsInUse = sql<boolean>`status <> 'deleted'`;
+export const slugIsInUse = sql<boolean>`status <> 'deleted'`;
 
 /** Inserts unless the slug is taken. @returns whether it was inserted. */
 export async function insertTenant(
   executor: RegistryExecutor,
   tenant: Insertable<TenantRegistry>,
 ): Promise<boolean> {
-  const inserted = await executor
+  const insertion = executor
     .insertInto('tenantRegistry')
     .values(tenant)
     .onConflict((conflict) => conflict.column('slug').where(slugIsInUse).doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  return inserted !== undefined;
+    .returning('id');
+  return (await runPrepared(executor, insertion)).length > 0;
 }
 
 export async function findTenant(executor: RegistryExecutor, id: string): Promise<Tenant | undefined> {

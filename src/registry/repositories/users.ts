@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely';
+import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { GlobalUsers } from '../tables.generated.ts';
 
@@ -14,13 +15,13 @@ export type NewUser = {
 
 /** Inserts unless the address is taken. @returns whether it was inserted. */
 export async function insertUser(executor: RegistryExecutor, user: NewUser): Promise<boolean> {
-  const inserted = await executor
+  const { id, email, name, passwordHash } = user;
+  const insertion = executor
     .insertInto('globalUsers')
-    .values(user)
+    .values({ id, email, name, passwordHash })
     .onConflict((conflict) => conflict.column('email').doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  return inserted !== undefined;
+    .returning('id');
+  return (await runPrepared(executor, insertion)).length > 0;
 }
 
 export async function findUserByEmail(executor: RegistryExecutor, email: string): Promise<User | undefined> {

@@ -1,68 +1,10 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
-import type { RegistryDatabase, RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
+import type { RegistryDatabase, RegistryExecutor } from '../registry-database.ts';
 import type { WarmDatabases } from '../tables.generated.ts';
 import { takeRoomQuietly } from './database-servers.ts';
 import type { TemplateCopy } from './templates.ts';
 
 export type WarmDatabase = Selectable<WarmDatabases>;
-
-export type WarmWish = {
-  templateId: string;
-  region: string;
-  /** A run can also do what is left to do after the claim; a registration takes only what is complete. */
-  claimant: 'registration' | 'run';
-};
-
-/**
- * Takes a finished database out of the pool for the tenant that the transaction makes; nobody is waited for, and
- * nobody else gets the same one. Another region's is taken only where the own one has no server to offer.
- * @returns undefined when none is to be had.
- */
-export async function claimWarmDatabase(
-  trx: RegistryTransaction,
-  { templateId, region, claimant }: WarmWish,
-): Promise<WarmDatabase | undefined> {
-  return trx
-    .deleteFrom('warmDatabases')
-    .where('id', '=', (eb) =>
-      eb
-        .selectFrom('warmDatabases as warm')
-        .innerJoin('databaseServers as server', 'server.id', 'warm.serverId')
-        .innerJoin('templateCopies as copy', 'copy.id', 'warm.templateCopyId')
-        .innerJoin('templates as template', (join) =>
-          join
-            .onRef('template.id', '=', 'copy.templateId')
-            .onRef('template.sourceDatabase', '=', 'copy.sourceDatabase'),
-        )
-        .select('warm.id')
-        .where('warm.status', '=', 'ready')
-        .$if(claimant === 'registration', (ready) => ready.where('warm.needsRun', '=', false))
-        .where('template.id', '=', templateId)
-        .where('copy.status', '=', 'ready')
-        .where('server.status', '=', 'open')
-        .where('server.weight', '>', 0)
-        .where(({ or, eb, not, exists, selectFrom }) =>
-          or([
-            eb('server.region', '=', region),
-            not(
-              exists(
-                selectFrom('databaseServers as own')
-                  .select('own.id')
-                  .where('own.region', '=', region)
-                  .where('own.status', '=', 'open')
-                  .where('own.weight', '>', 0),
-              ),
-            ),
-          ]),
-        )
-        .orderBy('warm.warmedAt')
-        .limit(1)
-        .forUpdate('warm')
-        .skipLocked(),
-    )
-    .returningAll()
-    .executeTakeFirst();
-}
 
 /** The ready copies that a server's pool is made from: the newest of each template's present source. */
 export async function listCopiesToWarm(
