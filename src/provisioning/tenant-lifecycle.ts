@@ -42,19 +42,8 @@ export function createTenantLifecycle(needs: Needs) {
         change: { status: 'suspended', suspendedAt: now(), statusReason: request.reason ?? null },
       }),
 
-    /** Also from a deletion, whatever the tenant was before it; `undeleteTenant` brings back what it was. */
-    activateTenant: (tenantId: string, request: ChangeRequest) =>
-      change(tenantId, request, {
-        done: 'activated',
-        from: ['suspended', 'read_only', 'maintenance', 'deleting'],
-        needsDatabase: true,
-        change: {
-          status: 'active',
-          suspendedAt: null,
-          statusReason: null,
-          ...notDeleted,
-        },
-      }),
+    /** Also from a deletion of what was in use before it; `undeleteTenant` brings back what it was. */
+    activateTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, activationOf),
 
     /** Refused from now on, kept for `graceDays`. */
     deleteTenant: (tenantId: string, request: ChangeRequest & { graceDays: number }) =>
@@ -105,6 +94,18 @@ export function createTenantLifecycle(needs: Needs) {
     resumeTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, resumptionOf),
 
     cancelTenant: createTenantCancellation({ ...needs, changeState: change }),
+  };
+}
+
+function activationOf(_trx: RegistryTransaction, before: Tenant): Transition {
+  const usual = ['suspended', 'read_only', 'maintenance'] as const;
+  const isDeleted = before.status === 'deleting';
+  return {
+    done: 'activated',
+    // What failed may have left anything under the tenant's names; what was in use was finished once.
+    from: reachable.some((status) => status === before.statusBeforeDeletion) ? [...usual, 'deleting'] : usual,
+    ...(isDeleted && { instead: 'undelete it, then retry it, for its database was never finished' }),
+    change: { status: 'active', suspendedAt: null, statusReason: null, ...notDeleted },
   };
 }
 
@@ -165,8 +166,7 @@ async function changeLocked(
   const before = await lockTenant(trx, tenantId);
   if (before === undefined) throw errors.tenantNotFound();
   const transition = typeof asked === 'function' ? await asked(trx, before) : asked;
-  const lacksDatabase = transition.needsDatabase === true && before.databaseName === null;
-  const isRefused = lacksDatabase || !transition.from.includes(before.status);
+  const isRefused = !transition.from.includes(before.status);
   const tenant = isRefused ? undefined : await apply(trx, before, transition);
   if (tenant === undefined) throw errors.stateConflict(before.status, transition.done, transition.instead);
   const runId =

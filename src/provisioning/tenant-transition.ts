@@ -13,8 +13,6 @@ export type Transition = {
   instead?: string;
   from: readonly TenantStatus[];
   change: TenantChange;
-  /** Refused for a tenant whose database was never made. */
-  needsDatabase?: true;
   run?: RunKind;
   /** The run carries out a cancellation. */
   cancelRequestedAt?: Date;

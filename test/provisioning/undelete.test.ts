@@ -8,11 +8,13 @@ const operator = { actor: { kind: 'operator', id: 'test' }, requestId: 'test' } 
 let bench: Bench;
 /** While set, no database passes its verification, as if it were not as it must be. */
 let isRefused = false;
+/** While set, nothing of what was begun can be taken back. */
+let isStuck = false;
 beforeAll(async () => {
   bench = await createProvisioningBench({
     environment: { WARM_POOL_SIZE: '0' },
     around: async (point, effect) => {
-      if (isRefused && point === 'verify-database') {
+      if ((isRefused && point === 'verify-database') || (isStuck && point === 'undo create-roles')) {
         throw Object.assign(new Error('wrong'), { code: '42601', severity: 'ERROR' });
       }
       return effect();
@@ -74,6 +76,21 @@ describe('undelete', () => {
     await deleteTenant(id);
     await undelete(id);
     expect(await tenantRow(id)).toMatchObject({ status: 'failed', statusReason });
+  });
+
+  it('and not activation is what a deleted tenant needs whose making failed half way', async () => {
+    [isRefused, isStuck] = [true, true];
+    const id = await made('Half Made');
+    [isRefused, isStuck] = [false, false];
+    expect(await tenantRow(id)).toMatchObject({ status: 'failed', databaseName: expect.any(String) });
+    await deleteTenant(id);
+    await expect(bench.provisioning.activateTenant(id, operator)).rejects.toThrow(
+      /that is deleting cannot be activated: undelete it, then retry it, for its database was never finished/,
+    );
+    await undelete(id);
+    const { runId } = await bench.provisioning.retryTenant(id, operator);
+    expect(await bench.provisioning.waitForRun(runId ?? '', 30_000)).toMatchObject({ status: 'completed' });
+    expect((await tenantRow(id)).status).toBe('active');
   });
 
   it('of what is not deleted, or is being destroyed, is refused', async () => {
