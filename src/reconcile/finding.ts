@@ -18,6 +18,7 @@ export const findingKinds = {
   template_lost: 'I2',
   warm_database_broken: 'I2',
   quarantined_gone: 'I2',
+  quarantined_named: 'I2',
   quarantined_open: 'I2',
   database_open: 'I3',
   database_closed: 'I3',

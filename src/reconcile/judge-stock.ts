@@ -86,13 +86,18 @@ function templateFault(database: ListedDatabase | undefined): string | undefined
 }
 
 function judgeQuarantine({ stock, objects, server }: StockCase): Found[] {
-  return stock.quarantined.flatMap(({ id, name }): Found[] => {
+  return stock.quarantined.flatMap(({ id, name, isNamed }): Found[] => {
     const database = objects.databases.get(name);
     const about = {
       server: server.name,
       subject: name,
       target: { of: 'quarantine', serverId: server.id, id, name },
     } as const;
+    // Whoever is named owns it; what it must be like is judged there, and never twice.
+    if (isNamed) {
+      const detail = `The database ${name} was in quarantine, and a row of the registry names it by now.`;
+      return [{ ...about, kind: 'quarantined_named', detail, action: 'forget_quarantined' }];
+    }
     if (database === undefined) {
       const detail = `The database ${name} was in quarantine and is gone.`;
       return [{ ...about, kind: 'quarantined_gone', detail, action: 'forget_quarantined' }];
