@@ -34,6 +34,8 @@ export type WorkbenchNeeds = ProcessParts & {
   around?: Around;
   /** For everything that has a deadline, instead of its own; for tests of what hangs. */
   deadlineMs?: number;
+  /** For the keeper of warm databases, instead of its own; for tests of what fails again and again. */
+  pauseMs?: number;
 };
 
 /** Everything that works on databases: server logins, templates, and the runner of provisioning. */
@@ -91,7 +93,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     runProvisioning,
     servers,
     templateRefresh,
-    making: { naming, making, credentials, around, workMs: needs.deadlineMs },
+    making: { naming, making, credentials, around, workMs: needs.deadlineMs, pauseMs: needs.pauseMs },
     sourceWatch: createSourceWatch({ registry, servers, ...templateRefresh, template, log }),
   };
 }

@@ -33,6 +33,7 @@ export type ProcessPlan = ProcessParts & {
   embedded: Embedded | undefined;
   around?: Around;
   deadlineMs?: number;
+  pauseMs?: number;
 };
 
 /** What is built before the registry is known to be usable, and what after it. */

@@ -7,10 +7,12 @@ import { createWarmLook, type WarmLookNeeds, type WarmOutcome } from './warm-loo
 
 export type WarmKeeperNeeds = Omit<WarmLookNeeds, 'outages'> & {
   messages: Pick<Messages, 'on' | 'onReconnect'>;
+  /** Instead of the usual pauses before the next look, and after a first failure. */
+  pauseMs?: number | undefined;
 };
 
 /** Messages may be lost, and what is on the servers changes without any: the keeper looks by itself this often. */
-const lookEveryMs = 10_000;
+const usualLookEveryMs = 10_000;
 /** How soon it looks whether those who come first are through. */
 const lookAgainMs = 500;
 
@@ -19,8 +21,9 @@ const lookAgainMs = 500;
  * only there to be faster: whatever is in its way is said in the log, and harms no registration.
  */
 export function createWarmKeeper(needs: WarmKeeperNeeds) {
-  const { registry, messages, log } = needs;
-  const outages = createOutages(log);
+  const { registry, messages, log, pauseMs } = needs;
+  const lookEveryMs = pauseMs ?? usualLookEveryMs;
+  const outages = createOutages(log, pauseMs);
   const lookAtPool = createWarmLook({ ...needs, outages });
   const stopping = new AbortController();
   const { signal } = stopping;
