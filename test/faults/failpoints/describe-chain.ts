@@ -14,7 +14,11 @@ export type FaultChain = {
 
 const endsWithinMs = 600_000;
 
-/** Work that belongs to no tenant is repeated until it succeeds, whatever happens at each of its points. */
+/**
+ * Work that belongs to no tenant is repeated until it succeeds, whatever happens at each of its points. One thing is
+ * done at a time, so that what hangs has ended by a deadline of the product before the next fault can happen.
+ * May be called within `describe.concurrent`.
+ */
 export function describeChain(title: string, chain: FaultChain): void {
   describe(title, () => {
     let bench: Bench;
@@ -35,11 +39,11 @@ export function describeChain(title: string, chain: FaultChain): void {
       await bench.stop();
     });
 
-    it.each(chain.cases)('$id', ({ id }) => {
+    it.sequential.each(chain.cases)('$id', ({ id }) => {
       expect(worker.happened().filter((happened) => happened === id)).toEqual([id]);
     });
 
-    it('is done in the end, and leaves nothing behind', async () => {
+    it.sequential('is done in the end, and leaves nothing behind', async () => {
       const kills = chain.cases.filter(({ fault }) => fault.startsWith('kill')).length;
       console.log(`${title}: ${chain.cases.length} faults, of them ${worker.deaths()} kills`);
       expect(worker.deaths()).toBe(kills);

@@ -19,17 +19,23 @@ export type FaultGroup = {
   /** Other faults that a case needs before its own can happen. */
   before?: (one: FaultCase) => PlantedFault[];
   environment?: Record<string, string>;
+  /** What has to be there before anything is asked for. */
+  prepare?: (bench: Bench) => Promise<void>;
   /** Causes the work in which the fault lies, by a request with the case's id. @returns the run to wait for. */
   act: (bench: Bench, requestId: string) => Promise<string>;
   /** How the run may end. */
   ends: readonly RunStatus[];
+  /** Looks at what came of it, once its run has ended. */
+  check?: (bench: Bench, runId: string) => Promise<void>;
 };
 
 const endsWithinMs = 150_000;
 
 /**
  * One worker, restarted whenever it is killed, meets all faults of the group, each in the work of a tenant of its
- * own. Every case proves that its fault happened; in the end nothing is left over and nothing is missing.
+ * own. Every case proves that its fault happened; in the end nothing is left over and nothing is missing. A group
+ * in which something hangs has no kills, which would end it as well: only a deadline of the product can.
+ * May be called within `describe.concurrent`.
  */
 export function describeFaults(title: string, group: FaultGroup): void {
   describe(title, () => {
@@ -40,6 +46,7 @@ export function describeFaults(title: string, group: FaultGroup): void {
     beforeAll(async () => {
       bench = await createProvisioningBench({ role: 'api', environment: group.environment ?? {} });
       worker = superviseWorker(bench.environment, plan(group));
+      await group.prepare?.(bench);
       const asked = group.cases.map(async ({ id }) => runs.set(id, await group.act(bench, id)));
       await Promise.all(asked);
     }, endsWithinMs);
@@ -48,17 +55,19 @@ export function describeFaults(title: string, group: FaultGroup): void {
       await bench.stop();
     });
 
-    it.each(group.cases)(
+    it.sequential.each(group.cases)(
       '$id',
       async ({ id }) => {
-        const run = await bench.provisioning.waitForRun(runs.get(id) ?? '', endsWithinMs);
+        const runId = runs.get(id) ?? '';
+        const run = await bench.provisioning.waitForRun(runId, endsWithinMs);
         expect(group.ends).toContain(run?.status);
         expect(worker.happened().filter((happened) => happened === id)).toEqual([id]);
+        await group.check?.(bench, runId);
       },
       endsWithinMs + 10_000,
     );
 
-    it('leaves nothing behind', async () => {
+    it.sequential('leaves nothing behind', async () => {
       const { server, registryName: registry, config } = bench;
       expect(
         await findInconsistencies(server, { registry, databasePrefix: config.TENANT_DB_PREFIX }),

@@ -3,8 +3,18 @@ import { errors } from '../../../src/errors/catalogue.ts';
 import type { Around } from '../../../src/provisioning/failpoints.ts';
 import { currentContext } from '../../../src/telemetry/request-context.ts';
 
-/** `refused` is what no repetition mends, each time anew: what was done has to be taken back. */
-export type Fault = 'kill before' | 'kill after' | 'error' | 'hang' | 'lost answer' | 'refused';
+/**
+ * An `error` comes before the effect, a `lost answer` is one that comes after it. `refused` is what no repetition
+ * mends, each time anew: what was done has to be taken back.
+ */
+export type Fault =
+  | 'kill before'
+  | 'kill after'
+  | 'error'
+  | 'lost answer'
+  | 'hang before'
+  | 'hang after'
+  | 'refused';
 
 export type PlantedFault = {
   /** Written to the log file when the fault happens. */
@@ -52,7 +62,11 @@ async function happen<Result>(
     case 'error':
       note();
       throw new Error('planted: an error that nobody expects');
-    case 'hang':
+    case 'hang before':
+      note();
+      return new Promise(() => undefined);
+    case 'hang after':
+      await effect();
       note();
       return new Promise(() => undefined);
     case 'lost answer':

@@ -23,7 +23,7 @@ describeFaults('a registration whose worker is killed', {
 
 describeFaults('a registration that hangs', {
   environment: { DEADLINE_MS: '3000' },
-  cases: casesOf(steps, ['hang']),
+  cases: casesOf(steps, ['hang before']),
   act: register,
   ends: ['completed'],
 });
@@ -46,7 +46,7 @@ describeFaults('what was refused and is taken back', {
 describeFaults('taking back that hangs', {
   environment: { DEADLINE_MS: '3000' },
   before: ({ id }) => [{ id: `${id} refused`, point: 'verify-database', fault: 'refused' }],
-  cases: casesOf(undone, ['hang']),
+  cases: casesOf(undone, ['hang before']),
   act: register,
   ends: ['failed'],
 });
@@ -67,7 +67,7 @@ describeFaults('a purge whose worker is killed, fails, or loses an answer', {
 
 describeFaults('a purge that hangs', {
   environment: { DEADLINE_MS: '3000' },
-  cases: casesOf(['drop-database', 'bury-tenant'], ['hang']),
+  cases: casesOf(['drop-database', 'bury-tenant'], ['hang before']),
   act: registerAndPurge,
   ends: ['completed'],
 });
