@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newNamePart } from '../../src/databases/database-name.ts';
 import {
@@ -20,6 +21,8 @@ const staff = `every_kind_staff_${newNamePart()}`;
 let on: TemplatePlace;
 let original: string;
 let expected: FingerprintRow[];
+/** A clone whose changes are all taken back. */
+let trial: { database: string; client: pg.Client };
 
 beforeAll(async () => {
   on = await openTemplatePlace();
@@ -27,8 +30,13 @@ beforeAll(async () => {
   const script = await readFile(join(import.meta.dirname, 'every-kind.sql'), 'utf8');
   original = await on.makeSource(script.replaceAll('every_kind_staff', staff));
   expected = await look(original);
+  const database = `trial_${newNamePart()}`;
+  await on.session.run(`CREATE DATABASE ${database} TEMPLATE ${original}`);
+  trial = { database, client: await on.connect(database) };
 });
 afterAll(async () => {
+  await trial.client.end();
+  await on.session.run(`DROP DATABASE ${trial.database}`);
   await on.session.run(`DROP DATABASE ${original}`);
   await on.session.run(`DROP ROLE ${staff}`);
   await on.close();
@@ -39,24 +47,44 @@ async function look(database: string) {
   return fingerprintRows(client, { neutral: on.neutral, dataTables }).finally(() => client.end());
 }
 
-/** The differences between the original and a clone in which `sql` was run. */
-async function plant(sql: string) {
-  const clone = `clone_${newNamePart()}`;
-  await on.session.run(`CREATE DATABASE ${clone} TEMPLATE ${original}`);
+/** The differences that `sql` makes, seen from within its own transaction, which is taken back. */
+async function tryOut(sql: string) {
+  await trial.client.query('BEGIN');
   try {
-    await on.query(clone, sql);
-    return describeFingerprintDifference(expected, await look(clone));
+    await trial.client.query(sql);
+    const rows = await fingerprintRows(withinTransaction(trial.client), { neutral: on.neutral, dataTables });
+    return describeFingerprintDifference(expected, rows);
   } finally {
-    await on.session.run(`DROP DATABASE ${clone} WITH (FORCE)`);
+    await trial.client.query('ROLLBACK');
   }
 }
 
+/** A client that looks as part of the transaction that is open already, instead of one of its own. */
+function withinTransaction(client: pg.Client): pg.Client {
+  const nested = (text: string) =>
+    text
+      .replace('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;', 'SAVEPOINT look;')
+      .replace(/;\nCOMMIT$/, ';\nRELEASE look');
+  const query = (asked: string | pg.QueryArrayConfig, values?: unknown[]) =>
+    typeof asked === 'string'
+      ? client.query(asked, values)
+      : client.query({ ...asked, text: nested(asked.text) });
+  return Object.create(client, { query: { value: query } }) as pg.Client;
+}
+
+/** Nothing takes a sequence back. */
+const isLasting = (sql: string) => sql.includes('nextval');
+
 describe('a fingerprint', () => {
   it.each(plantedDifferences)('changes by %s', async (sql, found) => {
-    const differences = await plant(sql);
+    const differences = await (isLasting(sql) ? plant([sql]) : tryOut(sql));
     expect(
       differences.map(({ part, change, kind, identity }) => `${part}: ${change} ${kind} ${identity}`),
     ).toContain(found);
+  });
+
+  it('is what it was when changes were taken back', async () => {
+    expect(describeFingerprintDifference(expected, await look(trial.database))).toEqual([]);
   });
 
   it.each([
@@ -68,10 +96,10 @@ describe('a fingerprint', () => {
     'CREATE TABLE temporary (id int); DROP TABLE temporary; REINDEX TABLE contact',
     'ALTER DATABASE CURRENT_DATABASE_NAME SET work_mem = 1000000',
   ])('stays the same after %s', async (sql) => {
-    const statement = sql.includes('CURRENT_DATABASE_NAME')
-      ? "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 1000000', current_database()); END $$"
-      : sql;
-    expect(await plantEach(statement)).toEqual([]);
+    const statements = sql.includes('CURRENT_DATABASE_NAME')
+      ? ["DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 1000000', current_database()); END $$"]
+      : sql.split(';');
+    expect(await plant(statements)).toEqual([]);
   });
 
   it('does not depend on who looks, nor on their settings', async () => {
@@ -139,13 +167,16 @@ describe('a fingerprint', () => {
   });
 });
 
-/** Statements apart: some refuse to run in a transaction with others. */
-async function plantEach(sql: string) {
+/**
+ * The differences between the original and a clone in which the statements were run: each on its own, because some
+ * refuse to run in a transaction with others.
+ */
+async function plant(statements: readonly string[]) {
   const clone = `clone_${newNamePart()}`;
   await on.session.run(`CREATE DATABASE ${clone} TEMPLATE ${original}`);
   const client = await on.connect(clone);
   try {
-    for (const statement of sql.startsWith('DO') ? [sql] : sql.split(';')) await client.query(statement);
+    for (const statement of statements) await client.query(statement);
     return describeFingerprintDifference(expected, await look(clone));
   } finally {
     await client.end();
