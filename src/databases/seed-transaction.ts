@@ -1,15 +1,16 @@
 import type pg from 'pg';
+import type { ServerSession } from './server-session.ts';
 import { sqlState } from './sql-state.ts';
 
 /**
  * A transaction, named so that it can be asked for later whether it was committed: also by whoever finds that
  * the server was restored or failed over meanwhile, after which its number may be another's.
  */
-const IDENTITY = `
+const placeIn = (database: string) => `
   SELECT concat_ws('/',
     (SELECT system_identifier FROM pg_catalog.pg_control_system()),
     pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8),
-    (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) AS place`;
+    (SELECT oid FROM pg_catalog.pg_database WHERE datname = ${database})) AS place`;
 
 export type TransactionOutcome = 'committed' | 'aborted' | 'in progress' | 'unknown';
 
@@ -46,8 +47,14 @@ export async function readOutcome(client: pg.Client, transaction: string): Promi
   }
 }
 
+/** Whether it ran in the database that has that name now; told by the server without entering it. */
+export async function ranIn(session: ServerSession, database: string, transaction: string): Promise<boolean> {
+  const [found] = await session.rows<{ place: string }>(placeIn('$1'), [database]);
+  return found?.place === placeOf(transaction);
+}
+
 async function readPlace(client: pg.Client): Promise<string> {
-  const { rows } = await client.query<{ place: string }>(IDENTITY);
+  const { rows } = await client.query<{ place: string }>(placeIn('pg_catalog.current_database()'));
   return rows[0]?.place ?? '';
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { createClosedDatabase } from '../databases/create-database.ts';
+import { type CreationOutcome, createClosedDatabase } from '../databases/create-database.ts';
 import type {
   Fingerprint,
   NeutralRoles,
@@ -60,9 +60,9 @@ export function createDatabaseMaking(needs: DatabaseMakingNeeds) {
     },
 
     /** Clones the template into a database that nobody can enter yet. @throws template_lost */
-    async cloneTemplate({ session, names, copy }: DatabaseInMaking): Promise<void> {
+    async cloneTemplate({ session, names, copy }: DatabaseInMaking): Promise<CreationOutcome> {
       try {
-        await createClosedDatabase(session, {
+        return await createClosedDatabase(session, {
           database: names.database,
           template: copy.databaseName,
           settings: settingsOf(copy),

@@ -21,6 +21,9 @@ INSERT INTO public.lead_sources (name) VALUES ('seed of ' || {{slug}});
 /** The same without DDL, whose second run would fail. */
 const rowOnly = `INSERT INTO public.companies (name) VALUES ('seeded');`;
 
+/** Of a table without a sequence, so that the database's fingerprint is what it was. */
+const teamOnly = `INSERT INTO public.teams (name) VALUES ('seeded');`;
+
 let folder: string;
 let bench: Bench;
 beforeAll(async () => {
@@ -178,6 +181,45 @@ describe('a seed whose end is not known', () => {
     expect(end).toMatchObject({ status: 'completed' });
     expect(await countCompanies(tenant.databaseName)).toBe(1);
     expect(bench.lines.join('')).toMatch(/seed_uncertain/);
+  });
+
+  const dropDatabase = async () => {
+    const { rows } = await bench.runOn(bench.registryName, 'SELECT database_name FROM tenant_registry');
+    await bench.runOn('postgres', `DROP DATABASE "${rows[0].database_name}" WITH (FORCE)`);
+  };
+
+  it.each([
+    ['dropped', dropDatabase],
+    [
+      'lost, and its server failed over',
+      () => forge(`regexp_replace(seed_transaction, '/[0-9A-F]{8}/', '/000000FF/')`),
+    ],
+  ])('is run again when the database was %s after it was told of', async (_which, lose) => {
+    await start(teamOnly, { around: losing('seed-database', lose) });
+    const { tenant, end } = await provision('Lost Seed');
+    expect(end).toMatchObject({ status: 'completed' });
+    const teams = `SELECT FROM public.teams WHERE name = 'seeded'`;
+    expect((await bench.runOn(tenant.databaseName ?? '', teams)).rows).toHaveLength(1);
+  });
+
+  it('since TENANT_SEED_SQL is no longer set leaves nothing behind', async () => {
+    const leaveSeed = async () => {
+      const { rows } = await bench.runOn(bench.registryName, 'SELECT database_name FROM tenant_registry');
+      const name = rows[0].database_name;
+      const place = await bench.runOn(
+        name,
+        `INSERT INTO public.companies (name) VALUES ('seeded')
+         RETURNING concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+           left(pg_walfile_name(pg_current_wal_lsn()), 8),
+           (SELECT oid FROM pg_database WHERE datname = current_database()), pg_current_xact_id()) AS transaction`,
+      );
+      await forge(`'${place.rows[0].transaction}'`);
+    };
+    bench = await createProvisioningBench({ around: losing('verify-database', leaveSeed) });
+    const { tenant, end } = await provision('No Longer Seeded');
+    expect(end).toMatchObject({ status: 'completed' });
+    expect(tenant).toMatchObject({ status: 'active', seedTransaction: null, seededAt: null });
+    expect(await countCompanies(tenant.databaseName)).toBe(0);
   });
 
   async function forge(expression: string): Promise<void> {
