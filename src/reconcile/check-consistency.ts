@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError } from '../errors/app-error.ts';
 import { listServers } from '../registry/repositories/database-servers.ts';
 import { type Found, keyOf } from './finding.ts';
 import { lookAtRegistry, lookForSecrets } from './look-at-registry.ts';
 import { type Compared, lookAtServer, type Server } from './look-at-server.ts';
 import { lookWithin } from './look-within.ts';
 import type { ReconcileNeeds } from './reconcile-needs.ts';
+import { toUnchecked, type Unchecked } from './unchecked.ts';
 
 /** `catalog` enters no tenant's database; `deep` logs in to each, and reads every text that is kept in clear. */
 export type Depth = 'catalog' | 'deep';
@@ -14,8 +14,7 @@ export type Consistency = {
   depth: Depth;
   compared: Compared & { servers: number };
   found: Found[];
-  /** What could not be looked at, and why: of that nothing is said. */
-  unchecked: { subject: string; reason: string }[];
+  unchecked: Unchecked[];
 };
 
 export type CheckOptions = { depth: Depth; signal: AbortSignal };
@@ -69,20 +68,23 @@ async function lookFromOutside(
   look.found.push(...(await lookAtRegistry(needs.registry)));
   for (const server of servers) {
     signal.throwIfAborted();
-    await addServer(needs, look, server);
+    await addServer(needs, look, { server, signal });
   }
   return look;
 }
 
-/** A server that cannot be reached keeps nobody from looking at the others. */
-async function addServer(needs: ReconcileNeeds, look: Consistency, server: Server): Promise<void> {
+/** A server that cannot be looked at keeps nobody from looking at the others. */
+async function addServer(
+  needs: ReconcileNeeds,
+  look: Consistency,
+  { server, signal }: { server: Server; signal: AbortSignal },
+): Promise<void> {
   try {
     const { findings, compared } = await lookAtServer(needs, { id: server.id, name: server.name });
     look.found.push(...findings);
     look.compared.servers += 1;
     for (const [what, number] of Object.entries(compared)) look.compared[what as keyof Compared] += number;
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    look.unchecked.push({ subject: server.name, reason: error.message });
+    look.unchecked.push(toUnchecked(error, { subject: server.name, signal, log: needs.log }));
   }
 }

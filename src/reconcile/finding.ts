@@ -28,6 +28,7 @@ export const findingKinds = {
   role_misplaced: 'I3',
   role_shut_out: 'I3',
   password_refused: 'I3',
+  password_unreadable: 'I3',
   login_refused: 'I3',
   fingerprint_missing: 'I3',
   fingerprint_differs: 'I3',

@@ -1,16 +1,16 @@
-import { AppError } from '../errors/app-error.ts';
 import { listActiveTenants } from '../registry/repositories/named-objects.ts';
 import { findTenant, type Tenant } from '../registry/repositories/tenants.ts';
 import type { Found } from './finding.ts';
 import type { Server } from './look-at-server.ts';
 import { type ReconcileNeeds, withSession } from './reconcile-needs.ts';
-import { type Visit, visitTenant } from './visit-tenant.ts';
+import { toUnchecked, type Unchecked } from './unchecked.ts';
+import { visitTenant } from './visit-tenant.ts';
 
 /** Each takes a connection of either role and some tens of milliseconds of the server. */
 const atOnce = 4;
 const pageSize = 200;
 
-export type InnerLook = { findings: Found[]; unchecked: { subject: string; reason: string }[] };
+export type InnerLook = { findings: Found[]; unchecked: Unchecked[] };
 export type InnerLookOptions = {
   /** Tenants of which is known already that something is wrong. */
   except: ReadonlySet<string>;
@@ -29,7 +29,13 @@ export async function lookWithin(
     signal.throwIfAborted();
     const page = await listActiveTenants(needs.registry, { serverId: server.id, after, limit: pageSize });
     const due = page.filter(({ id }) => !except.has(id));
-    await visitAll(needs, { due, server, signal, look });
+    try {
+      await visitAll(needs, { due, server, signal, look });
+    } catch (error) {
+      // The server itself: its other tenants cannot be visited either.
+      look.unchecked.push(toUnchecked(error, { subject: server.name, signal, log: needs.log }));
+      return look;
+    }
     after = page.at(-1)?.id;
     if (page.length < pageSize) return look;
   }
@@ -37,28 +43,35 @@ export async function lookWithin(
 
 type Round = { due: Tenant[]; server: Server; signal: AbortSignal; look: InnerLook };
 
-/** A few at once, each with a session of its own on the server. */
-async function visitAll(needs: ReconcileNeeds, { due, server, signal, look }: Round): Promise<void> {
-  const lane = () =>
-    withSession(needs, server.id, async (session, address) => {
-      for (let tenant = due.shift(); tenant !== undefined; tenant = due.shift()) {
-        signal.throwIfAborted();
-        await lookAtTenant(needs, { tenant, server, session, address }, look);
-      }
-    });
-  await Promise.all(Array.from({ length: Math.min(atOnce, due.length) }, lane));
+/**
+ * A few at once, each with a session of its own on the server, and all of them are waited for.
+ * @throws why a session could not be had
+ */
+async function visitAll(needs: ReconcileNeeds, round: Round): Promise<void> {
+  const lane = async () => {
+    while (round.due.length > 0) await visitUntilTrouble(needs, round);
+  };
+  const lanes = Array.from({ length: Math.min(atOnce, round.due.length) }, lane);
+  const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
-async function lookAtTenant(needs: ReconcileNeeds, visit: Visit, look: InnerLook): Promise<void> {
-  try {
-    const found = await visitTenant(needs, visit);
-    // What was changed meanwhile is no longer what was looked at.
-    if (found.length > 0 && (await isUnchanged(needs, visit.tenant))) look.findings.push(...found);
-  } catch (error) {
-    // Its own connections may all be in use: nothing is wrong with it, and it was not looked at.
-    if (!(error instanceof AppError) || error.retry !== 'soon') throw error;
-    look.unchecked.push({ subject: visit.tenant.slug, reason: error.message });
-  }
+/** Nobody knows what trouble has left of the session, so that the next tenant gets a new one. */
+async function visitUntilTrouble(needs: ReconcileNeeds, round: Round): Promise<void> {
+  const { due, server, signal, look } = round;
+  await withSession(needs, server.id, async (session, address) => {
+    for (let tenant = due.shift(); tenant !== undefined; tenant = due.shift()) {
+      signal.throwIfAborted();
+      try {
+        const found = await visitTenant(needs, { tenant, server, session, address });
+        // What was changed meanwhile is no longer what was looked at.
+        if (found.length > 0 && (await isUnchanged(needs, tenant))) look.findings.push(...found);
+      } catch (error) {
+        look.unchecked.push(toUnchecked(error, { subject: tenant.slug, signal, log: needs.log }));
+        return;
+      }
+    }
+  });
 }
 
 async function isUnchanged({ registry }: ReconcileNeeds, { id, generation }: Tenant): Promise<boolean> {

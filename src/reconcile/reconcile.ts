@@ -4,6 +4,7 @@ import { type CheckOptions, type Consistency, checkConsistency } from './check-c
 import { dropQuarantined, type QuarantineChoice } from './drop-quarantined.ts';
 import { type Finding, toFinding } from './finding.ts';
 import type { ReconcileNeeds } from './reconcile-needs.ts';
+import type { Unchecked } from './unchecked.ts';
 
 /** What operators are told: kept as the result of a task, and so JSON. */
 export type ReconcileReport = {
@@ -12,11 +13,12 @@ export type ReconcileReport = {
   findings: Finding[];
   /** Findings beyond those that are listed. */
   omitted: number;
-  /** What could not be looked at, and why: of that nothing is said. */
-  unchecked: { subject: string; reason: string }[];
+  unchecked: Unchecked[];
   /** What is shut and kept for an operator to decide on. */
   quarantined: { server: string; name: string; reason: string; quarantined_at: string }[];
 };
+
+export type Tended = Pick<Consistency, 'found' | 'unchecked'> & { repairs: Repair[] };
 
 export type ApplyReport = ReconcileReport & { repairs: Repair[] };
 
@@ -39,9 +41,9 @@ export function createReconcile(needs: ReconcileNeeds) {
     },
 
     /** What a worker does by itself: a look from outside, and the repairs that need nobody to look at them first. */
-    async tend(signal: AbortSignal): Promise<{ found: Consistency['found']; repairs: Repair[] }> {
-      const { found } = await checkConsistency(needs, { depth: 'catalog', signal });
-      return { found, repairs: await applyRepairs(needs, found, { repairs: 'safe', signal }) };
+    async tend(signal: AbortSignal): Promise<Tended> {
+      const { found, unchecked } = await checkConsistency(needs, { depth: 'catalog', signal });
+      return { found, unchecked, repairs: await applyRepairs(needs, found, { repairs: 'safe', signal }) };
     },
 
     /** Destroys a database that is in quarantine. @throws not_found */

@@ -2,6 +2,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Repair } from './apply-repairs.ts';
 import { type Found, findingKinds, keyOf } from './finding.ts';
 import type { Reconcile } from './reconcile.ts';
+import type { Unchecked } from './unchecked.ts';
 
 export type ReconcilerNeeds = {
   tend: Reconcile['tend'];
@@ -25,8 +26,11 @@ export function startReconciler({ tend, hold, intervalMs, log }: ReconcilerNeeds
   async function look(): Promise<void> {
     try {
       if (await hold()) {
-        const { found, repairs } = await tend(stopping.signal);
-        said.update(found.filter((each) => !isMended(each, repairs)));
+        const { found, unchecked, repairs } = await tend(stopping.signal);
+        said.update(
+          found.filter((each) => !isMended(each, repairs)),
+          unchecked,
+        );
       }
       isFailing = false;
     } catch (error) {
@@ -68,9 +72,21 @@ function isMended({ subject, server, tenantId, action }: Found, repairs: readonl
 
 function createSaid(log: Logger) {
   let known = new Map<string, Found>();
+  let unseen = new Map<string, string>();
+
+  function tellUnchecked(unchecked: readonly Unchecked[]): void {
+    const now = new Map(unchecked.map(({ subject, reason }) => [subject, reason]));
+    for (const [subject, reason] of now) {
+      if (!unseen.has(subject)) log.warn({ subject }, `${subject} cannot be compared: ${reason}`);
+    }
+    for (const subject of unseen.keys()) {
+      if (!now.has(subject)) log.info({ subject }, `${subject} is compared again`);
+    }
+    unseen = now;
+  }
 
   return {
-    update(found: readonly Found[]): void {
+    update(found: readonly Found[], unchecked: readonly Unchecked[]): void {
       const now = new Map(found.map((each) => [keyOf(each), each]));
       for (const [key, { kind, server, subject, detail }] of now) {
         if (known.has(key)) continue;
@@ -79,11 +95,15 @@ function createSaid(log: Logger) {
           `Registry and servers do not agree: ${detail}`,
         );
       }
-      for (const [key, { kind, server, subject }] of known) {
-        if (!now.has(key))
-          log.info({ kind, server, subject, findings: now.size }, 'What did not agree is mended');
+      for (const [key, each] of known) {
+        if (now.has(key)) continue;
+        const { kind, server, subject } = each;
+        // A server that was not looked at has not become any better.
+        if (unchecked.some((place) => place.subject === server)) now.set(key, each);
+        else log.info({ kind, server, subject, findings: now.size }, 'What did not agree is mended');
       }
       known = now;
+      tellUnchecked(unchecked);
     },
   };
 }

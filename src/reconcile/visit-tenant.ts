@@ -12,7 +12,7 @@ export type Visit = { tenant: Tenant; server: Server; session: ServerSession; ad
 
 /**
  * Logs in to a tenant's database as both of its roles. What its users changed in the rows is no difference.
- * @throws what is in the way of logging in for a while
+ * @throws what is in the way of looking
  */
 export async function visitTenant(needs: ReconcileNeeds, visit: Visit): Promise<Found[]> {
   try {
@@ -33,10 +33,17 @@ export async function visitTenant(needs: ReconcileNeeds, visit: Visit): Promise<
           })),
     ];
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== errors.verificationFailed.definition.code) throw error;
+    const code = error instanceof AppError ? error.code : undefined;
+    if (code === errors.sealBroken.definition.code) {
+      return found(visit, { kind: 'password_unreadable', detail: unreadable });
+    }
+    if (!(error instanceof AppError) || code !== errors.verificationFailed.definition.code) throw error;
     return found(visit, { kind: 'login_refused', detail: error.message });
   }
 }
+
+const unreadable =
+  'the sealed passwords of its roles cannot be opened: the row was altered, or sealed with another key. Put the columns of its row back from a backup of the registry; tenant-cli doctor says whether the keys are right';
 
 function found({ tenant, server }: Visit, fault: Pick<Found, 'kind' | 'detail' | 'action'>): Found[] {
   return [

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import type { Repair } from '../../src/reconcile/apply-repairs.ts';
 import type { Found } from '../../src/reconcile/finding.ts';
+import type { Tended } from '../../src/reconcile/reconcile.ts';
 import { startReconciler } from '../../src/reconcile/reconciler.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 
@@ -27,7 +28,7 @@ const sealed: Repair = {
 };
 
 /** Each look sees the next of these; `undefined` fails. @returns what was said, and how often was looked. */
-function start(looks: readonly ({ found: Found[]; repairs: Repair[] } | undefined)[], isTurn = true) {
+function start(looks: readonly (Partial<Tended> | undefined)[], isTurn = true) {
   let turns = 0;
   const lines: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
@@ -37,7 +38,7 @@ function start(looks: readonly ({ found: Found[]; repairs: Repair[] } | undefine
       const look = looks[Math.min(asked, looks.length - 1)];
       asked += 1;
       if (look === undefined) throw new Error('the registry is away');
-      return look;
+      return { ...none, ...look };
     },
     hold: async () => {
       turns += 1;
@@ -50,7 +51,7 @@ function start(looks: readonly ({ found: Found[]; repairs: Repair[] } | undefine
   return { said: () => lines.map(({ level, msg }) => [level, msg]), asked: () => asked, turns: () => turns };
 }
 
-const none = { found: [], repairs: [] };
+const none: Tended = { found: [], unchecked: [], repairs: [] };
 
 test('what stays is said once, and once more when it is gone', async () => {
   const seen = { found: [missing], repairs: [] };
@@ -58,6 +59,19 @@ test('what stays is said once, and once more when it is gone', async () => {
   await expect.poll(asked).toBeGreaterThan(6);
   expect(said()).toEqual([
     [40, 'Registry and servers do not agree: It is gone.'],
+    [30, 'What did not agree is mended'],
+  ]);
+});
+
+test('a server that cannot be looked at is told of once, and what is known of it stays known', async () => {
+  const seen = { found: [missing] };
+  const away = { unchecked: [{ subject: 'default', reason: 'It is away.' }] };
+  const { said, asked } = start([seen, away, away, seen, none]);
+  await expect.poll(asked).toBeGreaterThan(6);
+  expect(said()).toEqual([
+    [40, 'Registry and servers do not agree: It is gone.'],
+    [40, 'default cannot be compared: It is away.'],
+    [30, 'default is compared again'],
     [30, 'What did not agree is mended'],
   ]);
 });
