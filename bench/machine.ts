@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { median } from './statistics.ts';
@@ -14,11 +14,14 @@ export type Machine = {
   postgres: string;
   /** Writing 8 KiB and having it on the disk, which is the floor of a durable commit. */
   fsyncMs: number;
+  /** Making the files of a small database, which is the most of a clone; file systems differ by ten times. */
+  filesMs: number;
   /** How many others wanted a core in the minute before; more than there are cores spoils every absolute time. */
   loadBefore: number;
 };
 
 const fsyncTries = 50;
+const filesOfADatabase = 500;
 
 export async function describeMachine(postgres: string): Promise<Machine> {
   const processors = cpus();
@@ -31,6 +34,7 @@ export async function describeMachine(postgres: string): Promise<Machine> {
     node: process.version,
     postgres,
     fsyncMs: await measureFsync(),
+    filesMs: await measureFiles(),
     loadBefore,
   };
 }
@@ -53,4 +57,19 @@ async function measureFsync(): Promise<number> {
     await rm(path);
   }
   return median(times);
+}
+
+async function measureFiles(): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'tenant-manager-files-'));
+  const page = Buffer.alloc(8_192, 1);
+  try {
+    const { ms } = await timed(async () => {
+      for (let index = 0; index < filesOfADatabase; index += 1) {
+        await writeFile(join(folder, String(index)), page);
+      }
+    });
+    return ms;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }

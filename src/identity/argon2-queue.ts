@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { argon2id, hash, needsRehash, verify } from 'argon2';
 import pLimit from 'p-limit';
 import { errors } from '../errors/catalogue.ts';
@@ -5,10 +6,13 @@ import { errors } from '../errors/catalogue.ts';
 /** The least that OWASP asks for: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2id, memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 } as const;
 
-/** Each hash occupies a thread of libuv's four for about 30 ms; the rest of the process needs some, too. */
-const defaultAtOnce = 2;
-/** About three seconds of waiting; who comes later is told to come back. */
-const defaultMaxWaiting = 200;
+/**
+ * Each hash occupies a core and one of libuv's four threads for about 30 ms; a burst of them must leave a core to
+ * everybody else's requests.
+ */
+const defaultAtOnce = Math.max(1, Math.min(2, availableParallelism() - 1));
+/** A burst of 500 registrations is let in, and waits for 9 to 18 s; who comes later is told to come back. */
+const defaultMaxWaiting = 600;
 
 export type Argon2Options = { atOnce?: number; maxWaiting?: number };
 

@@ -128,6 +128,7 @@ describe('the page', () => {
             node: 'v',
             postgres: '15',
             fsyncMs: 1,
+            filesMs: 1,
             loadBefore: 0,
           },
           sections: [{ title: 'T', measurements: [{ ...way, floor: 'floor' }, floor], goals: [] }],
