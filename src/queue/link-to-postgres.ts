@@ -20,6 +20,9 @@ const waitingTimes = {
   worker: { connectionTimeoutMillis: 5_000, query_timeout: 10_000 },
 } as const satisfies Record<LinkRole, pg.PoolConfig>;
 
+/** A listening connection never sends by itself, and by the kernel's own time would wait two hours for a dead host. */
+const keepAliveAfterMs = 10_000;
+
 /** A worker keeps one connection listening; two more are enough, since every statement takes about a millisecond. */
 const poolSizes = { producer: 2, worker: 3 } as const satisfies Record<LinkRole, number>;
 
@@ -29,11 +32,15 @@ export function linkToPostgres(login: QueueLogin, { role, onError }: LinkOptions
     ...waitingTimes[role],
     max: poolSizes[role],
     keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveAfterMs,
     application_name: `tenant-manager queue ${role}`,
     // BullMQ's statements name no schema. It pins this itself for pools of its own only.
     options: `-c search_path=${queueSchema}`,
   });
   pool.on('error', onError);
+  // The pool takes its own listener off while a connection is out, and BullMQ looks at the schema on one that it
+  // takes out: a break just then would end the process. The statement under way, or the next one, reports it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   // BullMQ describes the pool of `pg` by overloads, pg's own types by a generic; they do not meet.
   const connection = pool as unknown as PgPool;
   return {
