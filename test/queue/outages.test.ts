@@ -114,6 +114,8 @@ test('a worker outlives a restart of Redis, and says so in one line', async () =
   const { handled, output } = openWorker(backend);
   await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 1);
+  // Its end is noted after that, and would be complained of if it met the outage.
+  await until(async () => (await queue.counts()).active === 0);
   await redis.kill();
   await until(() => output.complaints().length > 0);
   // Long enough for several vain attempts to connect.
@@ -190,6 +192,7 @@ test('ringing and a worker outlive an immediate restart of PostgreSQL', async ()
   const { handled, output } = openWorker(backend);
   await queue.ring('run-provisioning', newPayload(), 1);
   await until(() => handled.length === 1);
+  await until(async () => (await queue.counts()).active === 0);
   await server.restart('immediate');
   await until(() => queue.isReachable());
   const payload = newPayload();
