@@ -14,6 +14,8 @@ export type SourceEventTrigger = {
   /** The function's signature; null where an extension brings it. */
   readonly function: string | null;
   readonly isSecurityDefiner: boolean;
+  /** A digest of all that CREATE FUNCTION says of it. */
+  readonly definition: string;
 };
 
 /** What cannot simply be restored: somebody must decide about it, or it is in no dump. */
@@ -58,6 +60,7 @@ const EXTENSIONS = `
 
 const EVENT_TRIGGERS = `
   SELECT t.oid::int8 AS oid, quote_ident(t.evtname) AS name, p.prosecdef AS "isSecurityDefiner",
+         md5(pg_get_functiondef(p.oid)) AS definition,
          CASE WHEN ${ofNoExtension('pg_proc', 'p.oid')} THEN p.oid::regprocedure::text END AS function
     FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid
    WHERE ${madeAfterInitdb('pg_event_trigger', 't')}`;

@@ -15,6 +15,8 @@ const PLATFORM_KINDS = 'OPERATOR CLASS|OPERATOR FAMILY|FOREIGN DATA WRAPPER|SERV
 const FOR_PLATFORM = new RegExp(
   `^(?:${PLATFORM_KINDS}) |^COMMENT .*(?:${PLATFORM_KINDS}) |^COMMENT - SCHEMA public `,
 );
+/** What CREATE calls a function of: the validator. */
+const WRAPPER = /^(?:COMMENT - )?(?:FOREIGN DATA WRAPPER|SERVER) /;
 const EVENT_TRIGGER = /^(?:COMMENT - )?EVENT TRIGGER /;
 const SCHEMA = /^SCHEMA /;
 /** Passwords, what the platform makes itself, and privileges, which are expressed anew. */
@@ -23,6 +25,8 @@ const LEFT_OUT =
 
 export type ArchivePlan = {
   readonly schemas: readonly Run[];
+  /** Before the source's functions: one that is not an extension's is then not there to be called. */
+  readonly wrappers: readonly Run[];
   /** In the archive's order. */
   readonly objects: readonly Run[];
   /** After everything else: from then on a statement of a superuser in this database may start them. */
@@ -41,12 +45,25 @@ export function planRestore(list: string, excluded: readonly Excluded[]): Archiv
     .filter((entry) => !LEFT_OUT.test(entry.label) && !excluded.some((object) => isAbout(entry, object)));
   const eventTriggers = entries.filter(({ label }) => EVENT_TRIGGER.test(label));
   const schemas = entries.filter(({ label }) => SCHEMA.test(label));
-  const objects = entries.filter((entry) => !eventTriggers.includes(entry) && !schemas.includes(entry));
+  const wrappers = entries.filter(({ label }) => WRAPPER.test(label));
+  const elsewhere = new Set([...schemas, ...wrappers, ...eventTriggers]);
+  const objects = entries.filter((entry) => !elsewhere.has(entry));
   return {
     schemas: inRuns(schemas, () => 'builder'),
+    wrappers: inRuns(wrappers, () => 'platform'),
     objects: inRuns(objects, laneOf),
     eventTriggers: inRuns(eventTriggers, () => 'eventTrigger'),
   };
+}
+
+/** The same runs without what is not to be restored after all. */
+export function leaveOut<Kind extends Run>(runs: readonly Kind[], excluded: readonly Excluded[]): Kind[] {
+  return runs
+    .map((run) => ({
+      ...run,
+      entries: run.entries.filter((entry) => !excluded.some((object) => isAbout(entry, object))),
+    }))
+    .filter(({ entries }) => entries.length > 0);
 }
 
 /** Reads `215; 1259 16386 TABLE public actor postgres`; pg_restore prints no line break within a name. */

@@ -32,12 +32,3 @@ export async function giveToOwner(platform: pg.Client, owner: string, major: num
   );
   for (const { object } of rows) await platform.query(`ALTER ${object} OWNER TO ${quoteIdentifier(owner)}`);
 }
-
-/**
- * The other way round for the functions of event triggers: if the neutral owner had them, a tenant's migrator
- * could replace one and wait for a statement of the platform. The signatures come from the server, quoted.
- */
-export async function keepFromOwner(platform: pg.Client, functions: readonly string[]): Promise<void> {
-  for (const signature of functions)
-    await platform.query(`ALTER FUNCTION ${signature} OWNER TO CURRENT_USER`);
-}

@@ -6,9 +6,22 @@ import type { SourceDump } from './source-dump.ts';
 import type { Source } from './source-inspection.ts';
 import type { NotCarried } from './source-leftovers.ts';
 import { runAsBuilder } from './template-builder.ts';
+import {
+  assertTriggersSafe,
+  type RefusedTrigger,
+  refusedInSource,
+  takeTriggerFunctions,
+} from './template-event-triggers.ts';
 import { createExtensions } from './template-extensions.ts';
-import { type ArchivePlan, type Entry, type Excluded, planRestore, type Run } from './template-lanes.ts';
-import { giveToOwner, keepFromOwner } from './template-ownership.ts';
+import {
+  type ArchivePlan,
+  type Entry,
+  type Excluded,
+  leaveOut,
+  planRestore,
+  type Run,
+} from './template-lanes.ts';
+import { giveToOwner } from './template-ownership.ts';
 import { expressPrivileges, type Restoration } from './template-privileges.ts';
 import { countUserTables, openPublicSchema } from './template-schema.ts';
 
@@ -30,18 +43,34 @@ export async function restoreSource(
 
   await preparePublicSchema(platform, restoration);
   const lost = [
-    ...excludedObjects(source).map(({ kind, name, why }) => ({ kind, name, why })),
+    ...excludedObjects(source).map(asNotCarried),
     ...(await restore((plan) => plan.schemas)),
     ...(await createExtensions(platform, source.objects.extensions)),
+    ...(await restore((plan) => plan.wrappers)),
     ...(await restore((plan) => plan.objects)),
   ];
   await assertComplete(platform, source);
   await refreshViews(restoration);
   lost.push(...(await expressPrivileges(restoration)));
-  const kept = carriedEventTriggers(source).flatMap((trigger) => trigger.function ?? []);
-  await keepFromOwner(platform, kept);
-  // From here on no statement of the platform may change anything in this database: it would start them.
-  return [...lost, ...(await restore((plan) => plan.eventTriggers))];
+  return [...lost, ...(await restoreEventTriggers(restoration, archives, tools))];
+}
+
+/** When everything else is done: afterwards no statement of the platform may change anything in this database. */
+async function restoreEventTriggers(
+  restoration: Restoration,
+  archives: readonly Archive[],
+  tools: PgTools,
+): Promise<NotCarried[]> {
+  const { platform, source } = restoration;
+  const carried = source.objects.eventTriggers.filter(({ isSecurityDefiner }) => !isSecurityDefiner);
+  const refused = (await takeTriggerFunctions(platform, carried)).map(excludedTrigger);
+  const runs = leaveOut(
+    pick(archives, (plan) => plan.eventTriggers),
+    refused,
+  );
+  const lost = await restoreRuns(restoration, tools, runs);
+  await assertTriggersSafe(platform);
+  return [...refused.map(asNotCarried), ...lost];
 }
 
 /** Rows go in between what defines tables and what checks them: indexes, keys, triggers. */
@@ -143,13 +172,8 @@ async function refreshViews({ build, builder, source, platform }: Restoration): 
   );
 }
 
-function carriedEventTriggers({ objects }: Source) {
-  return objects.eventTriggers.filter(({ isSecurityDefiner }) => !isSecurityDefiner);
-}
-
 /** What would give the author of the source a superuser's rights, at once or in every tenant. */
 function excludedObjects({ objects }: Source): (Excluded & NotCarried)[] {
-  const triggers = objects.eventTriggers.filter(({ isSecurityDefiner }) => isSecurityDefiner);
   return [
     ...objects.unsafeWrappers.map(({ oid, kind, name }) => ({
       oid,
@@ -158,12 +182,14 @@ function excludedObjects({ objects }: Source): (Excluded & NotCarried)[] {
       label: `${kind.toUpperCase()} ${name}`,
       why: 'making it would run a function of the source as superuser',
     })),
-    ...triggers.map(({ oid, name }) => ({
-      oid,
-      kind: 'event trigger',
-      name,
-      label: `EVENT TRIGGER ${name}`,
-      why: 'its function is SECURITY DEFINER and would run as superuser in every tenant',
-    })),
+    ...refusedInSource(objects.eventTriggers).map(excludedTrigger),
   ];
+}
+
+function excludedTrigger({ trigger: { oid, name }, why }: RefusedTrigger): Excluded & NotCarried {
+  return { oid, kind: 'event trigger', name, label: `EVENT TRIGGER ${name}`, why };
+}
+
+function asNotCarried({ kind, name, why }: NotCarried): NotCarried {
+  return { kind, name, why };
 }

@@ -40,10 +40,11 @@ it('gives the platform only what nobody else can make, and event triggers last',
     { oid: 16541, label: 'EVENT TRIGGER grab_ddl' },
   ]);
   expect(shape(plan.schemas)).toEqual([['builder', 6]]);
+  expect(shape(plan.wrappers)).toEqual([['platform', 903]]);
   expect(shape(plan.objects)).toEqual([
     ['platform', 3601],
     ['builder', 900, 200, 3602],
-    ['platform', 901, 3603, 903],
+    ['platform', 901, 3603],
     ['builder', 201],
     ['platform', 904, 905],
     ['builder', 909],
