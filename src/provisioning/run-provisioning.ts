@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors/catalogue.ts';
+import { beatRegularly } from '../registry/beat-regularly.ts';
 import { beat, claimRun } from '../registry/repositories/provisioning-runs.ts';
 import { isCancelled } from '../registry/repositories/run-cancellations.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
@@ -53,14 +54,14 @@ async function work(needs: RunnerNeeds, run: OwnedRow, signal: AbortSignal): Pro
 /** Tells the registry that this worker is alive, and hears when the run is another's or is cancelled. */
 function startHeart(needs: RunnerNeeds, run: OwnedRow) {
   const [fenced, cancelled] = [new AbortController(), new AbortController()];
-  const timer = setInterval(() => {
-    beat(needs.registry, run).then(
-      (standing) => {
-        if (standing === 'lost') fenced.abort(errors.fenced());
-        if (standing === 'cancelled') cancelled.abort(errors.runCancelled());
-      },
-      (error) => needs.log.warn({ err: error, run_id: run.id }, 'Heartbeat of a run not written'),
-    );
-  }, beatEveryMs);
-  return { fenced: fenced.signal, cancelled: cancelled.signal, stop: () => clearInterval(timer) };
+  const stop = beatRegularly({
+    everyMs: beatEveryMs,
+    async beat() {
+      const standing = await beat(needs.registry, run);
+      if (standing === 'lost') fenced.abort(errors.fenced());
+      if (standing === 'cancelled') cancelled.abort(errors.runCancelled());
+    },
+    onError: (error) => needs.log.warn({ err: error, run_id: run.id }, 'Heartbeat of a run not written'),
+  });
+  return { fenced: fenced.signal, cancelled: cancelled.signal, stop };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { endLockHolders, readBackend } from '../databases/lock-holders.ts';
 import type { ServerSession } from '../databases/server-session.ts';
 import { errors } from '../errors/catalogue.ts';
+import { beatRegularly } from '../registry/beat-regularly.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
 import {
   beatOn,
@@ -104,16 +105,19 @@ async function startHeart(
   const giveUp = (error: Error) => stopping.abort(error);
   const unwritten = (error: unknown) => log.warn({ err: error, heart: name }, 'Heartbeat not written');
   await startBeating(registry, heart);
-  const timer = setInterval(() => {
-    beatOn(registry, heart).then((isOurs) => {
-      if (!isOurs) giveUp(errors.serverBusy(`${work} was taken over by another process`));
-    }, unwritten);
-  }, beatEveryMs);
+  const stopRegularBeats = beatRegularly({
+    everyMs: beatEveryMs,
+    async beat() {
+      if (!(await beatOn(registry, heart)))
+        giveUp(errors.serverBusy(`${work} was taken over by another process`));
+    },
+    onError: unwritten,
+  });
   const deadline = setTimeout(() => giveUp(errors.deadlineExceeded(work, workMs)), workMs);
   return {
     signal: stopping.signal,
     async stop(): Promise<void> {
-      clearInterval(timer);
+      stopRegularBeats();
       clearTimeout(deadline);
       await stopBeating(registry, heart).catch(unwritten);
     },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
+import { beatRegularly } from '../registry/beat-regularly.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
 import {
   beatTask,
@@ -82,13 +83,12 @@ function describe(error: unknown): { code: string; detail: string } {
 /** Tells the registry that this worker is alive; aborts the work when the task is cancelled or another's. */
 function startHeart(needs: TaskRunnerNeeds, task: OwnedRow, stop: AbortSignal) {
   const fenced = new AbortController();
-  const timer = setInterval(() => {
-    beatTask(needs.registry, task).then(
-      (isOurs) => {
-        if (!isOurs) fenced.abort(errors.fenced());
-      },
-      (error) => needs.log.warn({ err: error, task_id: task.id }, 'Heartbeat of a task not written'),
-    );
-  }, beatEveryMs);
-  return { signal: AbortSignal.any([stop, fenced.signal]), stop: () => clearInterval(timer) };
+  const stopBeating = beatRegularly({
+    everyMs: beatEveryMs,
+    async beat() {
+      if (!(await beatTask(needs.registry, task))) fenced.abort(errors.fenced());
+    },
+    onError: (error) => needs.log.warn({ err: error, task_id: task.id }, 'Heartbeat of a task not written'),
+  });
+  return { signal: AbortSignal.any([stop, fenced.signal]), stop: stopBeating };
 }

@@ -1,3 +1,4 @@
+import { sqlState } from '../../databases/sql-state.ts';
 import { errors } from '../../errors/catalogue.ts';
 import { publish } from '../../registry/messages.ts';
 import type { RegistryTransaction } from '../../registry/registry-database.ts';
@@ -65,7 +66,10 @@ async function claim(
 }
 
 async function choose(trx: RegistryTransaction, { region }: Tenant): Promise<TenantChange> {
-  const server = await chooseServer(trx, region);
+  const server = await chooseServer(trx, region).catch((error: unknown) => {
+    if (sqlState(error) !== '55P03') throw error;
+    throw errors.serverBusy('another tenant is being placed on it, and that does not end');
+  });
   if (server === undefined) throw errors.capacityExhausted(await describeCapacity(trx));
   return { serverId: server.id };
 }

@@ -39,9 +39,13 @@ const usedBytes = sql<number>`(
 const hasRoom = sql<boolean>`(${usedDatabases} < server.capacity_databases
   AND (server.capacity_bytes IS NULL OR ${usedBytes} < server.capacity_bytes))`;
 
+/** Who places tenants takes milliseconds; one that was frozen over it must not hold up all others. */
+const placementWaitMs = 2_000;
+
 /**
  * The server with the smallest share of its capacity in use, locked until the transaction in which somebody is
- * placed there ends: of two who want the last place, one gets it. Full and draining ones take nobody.
+ * placed there ends: of two who want the last place, one gets it. Full and draining ones take nobody. Fails with
+ * SQLSTATE 55P03 where another placement keeps a server locked.
  */
 export async function chooseServer(
   trx: RegistryTransaction,
@@ -55,7 +59,9 @@ export async function chooseServer(
       .limit(1)
       .executeTakeFirst();
     if (candidate === undefined) return undefined;
+    await sql`SET LOCAL lock_timeout = ${sql.lit(placementWaitMs)}`.execute(trx);
     await sql`SELECT FROM database_servers WHERE id = ${candidate.id} FOR NO KEY UPDATE`.execute(trx);
+    await sql`SET LOCAL lock_timeout TO DEFAULT`.execute(trx);
     // Asked again with the lock in hand, in a statement of its own, which sees what was committed meanwhile.
     const stillRoomy = await selectWithRoom(trx).where('server.id', '=', candidate.id).executeTakeFirst();
     if (stillRoomy !== undefined) return stillRoomy;
