@@ -8,6 +8,7 @@ import type {
   RegistryTransaction,
 } from '../registry/registry-database.ts';
 import { beat, type OwnedRun } from '../registry/repositories/provisioning-runs.ts';
+import { lockTenant } from '../registry/repositories/tenant-locks.ts';
 import { changeTenant, type Tenant, type TenantChange } from '../registry/repositories/tenants.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Around } from './failpoints.ts';
@@ -111,7 +112,7 @@ export class RunContext {
 
   /**
    * A change of the tenant's row, in one transaction with `more`, refused when this run is another's by now.
-   * A change that depends on other rows is worked out within the transaction.
+   * A change that depends on other rows is worked out within the transaction, with tenant and run locked.
    * @throws fenced, run_cancelled
    */
   async save(
@@ -121,6 +122,8 @@ export class RunContext {
     this.#assertOpen();
     const { id, generation, status } = this.#tenant;
     this.#tenant = await this.needs.registry.transaction().execute(async (trx) => {
+      // In the order of those who change a tenant and end its run.
+      await lockTenant(trx, id);
       await this.#assertOwned(trx);
       const values = typeof change === 'function' ? await change(trx) : change;
       const changed = await changeTenant(trx, { id, generation, status: [status] }, values);
