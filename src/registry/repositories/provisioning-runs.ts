@@ -127,7 +127,9 @@ export type Pause = { delayMs: number; errorCode: string; errorDetail: string };
 /** Lets go of a run that is tried again later. @returns false when it is another's by now. */
 export async function pauseRun(executor: RegistryExecutor, run: OwnedRun, pause: Pause): Promise<boolean> {
   const { delayMs, errorCode, errorDetail } = pause;
-  const notBefore = sql<Date>`now() + ${delayMs} * interval '1 millisecond'`;
+  // What was cancelled since the last beat is due at once: this attempt did not know of it.
+  const notBefore = sql<Date>`CASE WHEN cancel_requested_at > heartbeat_at THEN now()
+                                   ELSE now() + ${delayMs} * interval '1 millisecond' END`;
   const stepEnd = { status: 'failed', errorCode } as const;
   return letGo(executor, run, { change: { notBefore, errorCode, errorDetail }, stepEnd });
 }

@@ -28,9 +28,14 @@ export async function requestCancellation(
     .forUpdate()
     .executeTakeFirst();
   if (run === undefined || run.cancelRequestedAt !== null) return run && { ...run, isFirst: false };
+  // By the clock: with the row in hand, it is later than every beat before it.
   const cancelled = await executor
     .updateTable('provisioningRuns')
-    .set({ cancelRequestedAt: sql<Date>`now()`, cancelReason: reason, notBefore: sql<Date>`now()` })
+    .set({
+      cancelRequestedAt: sql<Date>`clock_timestamp()`,
+      cancelReason: reason,
+      notBefore: sql<Date>`now()`,
+    })
     .where('id', '=', run.id)
     .returningAll()
     .executeTakeFirstOrThrow();
