@@ -1,6 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
 import { publish } from '../registry/messages.ts';
+import type { RegistryTransaction } from '../registry/registry-database.ts';
 import { recordAudit, systemActor } from '../registry/repositories/audit-log.ts';
 import { insertOutbox } from '../registry/repositories/outbox.ts';
 import { beat, findRun, finishRun, pauseRun } from '../registry/repositories/provisioning-runs.ts';
@@ -75,9 +76,8 @@ function cancellation(reason: string | null): Ending {
 
 /** Takes back what was done and ends the run; what passes by itself in the way of that is waited for. */
 async function end(needs: RunnerNeeds, attempt: FailedAttempt, ending: Ending): Promise<void> {
-  const undo = await openUndo(needs, attempt);
-  if (undo === undefined) return carryOut(needs, attempt, { verdict: 'leave' });
-  const { context, cancelled } = undo;
+  const context = await openUndo(needs, attempt);
+  if (context === undefined) return carryOut(needs, attempt, { verdict: 'leave' });
   try {
     const obstacle = await takeBack(context, needs, attempt.run);
     if (obstacle !== null && obstacle.verdict !== 'fail') {
@@ -86,7 +86,7 @@ async function end(needs: RunnerNeeds, attempt: FailedAttempt, ending: Ending): 
     }
     const needsAttention = obstacle !== null || attempt.run.kind === 'purge';
     const inTheWay = obstacle?.detail ?? null;
-    await writeEnd(context, attempt.run, { ...(cancelled ?? ending), needsAttention, obstacle: inTheWay });
+    await writeEnd(context, attempt.run, { ...ending, needsAttention, obstacle: inTheWay });
     if (needsAttention)
       needs.log.error({ run_id: attempt.run.id, needs_attention: true }, context.tenant.statusReason ?? '');
   } finally {
@@ -94,21 +94,15 @@ async function end(needs: RunnerNeeds, attempt: FailedAttempt, ending: Ending): 
   }
 }
 
-/** `cancelled`: how it ends when an operator asked for that, also if it failed by itself at the same time. */
-type Undo = { context: RunContext; cancelled: Ending | null };
-
 /** An attempt of its own, which begins when whatever the failed one was writing is written or refused. */
-async function openUndo(needs: RunnerNeeds, { run, fenced }: FailedAttempt): Promise<Undo | undefined> {
-  const found = await needs.registry.transaction().execute(async (trx) => {
+async function openUndo(needs: RunnerNeeds, { run, fenced }: FailedAttempt): Promise<RunContext | undefined> {
+  const tenant = await needs.registry.transaction().execute(async (trx) => {
     if ((await beat(trx, run)) === 'lost') return undefined;
-    const [tenant, latest] = [await findTenant(trx, run.tenantId), await findRun(trx, run.id)];
-    return tenant === undefined || latest === undefined ? undefined : { tenant, latest };
+    return findTenant(trx, run.tenantId);
   });
-  if (found === undefined) return undefined;
-  const { tenant, latest } = found;
+  if (tenant === undefined) return undefined;
   const signal = new AbortController().signal;
-  const context = new RunContext({ run, tenant, needs, signal, lost: fenced, isTakingBack: true });
-  return { context, cancelled: isCancelled(latest) ? cancellation(latest.cancelReason) : null };
+  return new RunContext({ run, tenant, needs, signal, lost: fenced, isTakingBack: true });
 }
 
 type Obstacle = Judgement & { error: unknown };
@@ -127,41 +121,56 @@ async function takeBack(context: RunContext, needs: RunnerNeeds, run: OwnedRow):
 type Attention = { needsAttention: boolean; obstacle: string | null };
 
 /** What could not be unmade stays as it is, named by the registry, for an operator to see. */
-async function writeEnd(
-  context: RunContext,
-  run: OwnedRow,
-  { status, code, detail, needsAttention, obstacle }: Ending & Attention,
-): Promise<void> {
-  const reason = needsAttention ? withInstructions(detail, obstacle, context.tenant.slug) : detail;
+async function writeEnd(context: RunContext, run: OwnedRow, asked: Ending & Attention): Promise<void> {
   const change = run.kind === 'purge' ? {} : { status: 'failed' as const, failedAt: new Date() };
-  const outcome = status === 'cancelled' ? `${run.kind}_cancelled` : `${run.kind}_failed`;
-  await context.save({ ...change, statusReason: reason }, async (trx, tenant) => {
-    const isOurs = await finishRun(trx, run, {
-      status,
-      errorCode: code,
-      errorDetail: reason,
-      needsAttention,
-    });
-    if (!isOurs) throw errors.fenced();
-    const payload = { tenant_id: tenant.id, code, needs_attention: needsAttention };
-    await insertOutbox(trx, { topic: `event.tenant.${outcome}`, payload });
-    await recordAudit(trx, {
-      actor: systemActor,
-      action: `tenant.${outcome}`,
-      tenantId: tenant.id,
-      after: { code, detail: reason, needsAttention },
-    });
-    await publish(trx, { kind: 'tenant.changed', tenantId: tenant.id, slug: tenant.slug });
-  });
+  const ending = async (trx: RegistryTransaction) =>
+    describeEnd(context, asked, await cancelledMeanwhile(trx, run));
+  await context.save(
+    async (trx) => ({ ...change, statusReason: (await ending(trx)).reason }),
+    async (trx, tenant) => {
+      const { status, code, reason } = await ending(trx);
+      const { needsAttention } = asked;
+      const isOurs = await finishRun(trx, run, {
+        status,
+        errorCode: code,
+        errorDetail: reason,
+        needsAttention,
+      });
+      if (!isOurs) throw errors.fenced();
+      const outcome = `tenant.${run.kind}_${status}`;
+      const payload = { tenant_id: tenant.id, code, needs_attention: needsAttention };
+      await insertOutbox(trx, { topic: `event.${outcome}`, payload });
+      await recordAudit(trx, {
+        actor: systemActor,
+        action: outcome,
+        tenantId: tenant.id,
+        after: { code, detail: reason, needsAttention },
+      });
+      await publish(trx, { kind: 'tenant.changed', tenantId: tenant.id, slug: tenant.slug });
+    },
+  );
+}
+
+/** How a run ends of which an operator wanted that while it failed by itself. */
+async function cancelledMeanwhile(trx: RegistryTransaction, { id }: OwnedRow): Promise<Ending | null> {
+  const run = await findRun(trx, id);
+  return run !== undefined && isCancelled(run) ? cancellation(run.cancelReason) : null;
+}
+
+function describeEnd({ tenant }: RunContext, asked: Ending & Attention, cancelled: Ending | null) {
+  const { status, code, detail } = cancelled ?? asked;
+  const { needsAttention, obstacle } = asked;
+  const next = status === 'cancelled' ? `delete ${tenant.slug} --purge` : `retry ${tenant.slug}`;
+  return { status, code, reason: needsAttention ? withInstructions(detail, obstacle, next) : detail };
 }
 
 /** For whoever is called in the night: what is left, and what to do about it. */
-function withInstructions(detail: string, obstacle: string | null, slug: string): string {
+function withInstructions(detail: string, obstacle: string | null, next: string): string {
   const left =
     obstacle === null || obstacle === detail
       ? 'What is left of its database and roles stays until then.'
       : `What was begun could not be taken back: ${obstacle}`;
-  return `${detail} ${left} Mend that, then run: tenant-cli retry ${slug}`;
+  return `${detail}${/[.!?]$/.test(detail) ? '' : '.'} ${left} Mend that, then run: tenant-cli ${next}`;
 }
 
 function judge(run: OwnedRow, error: unknown): Judgement {

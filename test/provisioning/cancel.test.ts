@@ -1,4 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Around } from '../../src/provisioning/failpoints.ts';
+import {
+  beat,
+  claimRun,
+  type OwnedRun,
+  pauseRun,
+} from '../../src/registry/repositories/provisioning-runs.ts';
 import { gate, holdAt } from '../support/hold-at.ts';
 import { type Bench, type BenchOptions, createProvisioningBench } from '../support/provisioning-bench.ts';
 import { findInconsistencies } from '../support/sql-oracle.ts';
@@ -139,6 +146,74 @@ describe('cancelling a tenant that is being made', () => {
       status: 'completed',
     });
     expect(await tenantRow(tenantId)).toMatchObject({ status: 'active', statusReason: null });
+  });
+});
+
+describe('a cancellation of what has just failed by itself', () => {
+  const refusing =
+    (points: readonly string[]): Around =>
+    async (point, effect) => {
+      if (points.includes(point))
+        throw Object.assign(new Error('wrong'), { code: '42601', severity: 'ERROR' });
+      return effect();
+    };
+
+  it('is what it ends as, also when it comes while everything is taken back', async () => {
+    const hold = holdAt('undo create-roles', { times: 1 });
+    const refuse = refusing(['verify-database']);
+    await start({ around: (point, effect) => refuse(point, () => hold.around(point, effect)) });
+    const { tenantId, runId } = await bench.request('Cancelled Late');
+    await hold.arrived;
+    expect(await bench.provisioning.cancelTenant(tenantId, because)).toMatchObject({ runId });
+    hold.release();
+    expect(await bench.provisioning.waitForRun(runId, 20_000)).toMatchObject({ status: 'cancelled' });
+    await expectTakenBack(tenantId);
+    expect((await bench.provisioning.cancelTenant(tenantId, because)).runId).toBe(runId);
+    expect(await auditOf(tenantId)).toContain('tenant.provision_cancelled');
+  });
+
+  it('says to purge what could not be taken back, not to make it after all', async () => {
+    const hold = holdAt('verify-database');
+    let isStuck = true;
+    const refuse = refusing(['undo create-roles']);
+    await start({
+      around: (point, effect) => (isStuck ? refuse(point, () => hold.around(point, effect)) : effect()),
+    });
+    const { tenantId, runId, slug } = await bench.request('Cancelled Badly');
+    await hold.arrived;
+    await bench.provisioning.cancelTenant(tenantId, because);
+    expect(await bench.provisioning.waitForRun(runId, 20_000)).toMatchObject({ status: 'cancelled' });
+    const { statusReason } = await tenantRow(tenantId);
+    expect(statusReason).toMatch(/^cancelled: signed up twice\. What was begun could not be taken back: /);
+    expect(statusReason).toMatch(new RegExp(`tenant-cli delete ${slug} --purge$`));
+    isStuck = false;
+    hold.release();
+    const { runId: purge } = await bench.provisioning.purgeTenant(tenantId, operator);
+    expect(await bench.provisioning.waitForRun(purge ?? '', 20_000)).toMatchObject({ status: 'completed' });
+  });
+});
+
+describe('a run that is put off at the moment of its cancellation', () => {
+  const put = async (before: (run: OwnedRun) => Promise<void>) => {
+    await start({ role: 'api' });
+    const { registry } = bench.platform;
+    const { tenantId, runId } = await bench.request('Put Off');
+    const owner = 'a worker';
+    await claimRun(registry, { tenantId, generation: 1, owner, staleAfterMs: 5_000 });
+    const run = { id: runId, tenantId, owner };
+    await bench.provisioning.cancelTenant(tenantId, because);
+    await before(run);
+    await pauseRun(registry, run, { delayMs: 3_600_000, errorCode: 'test', errorDetail: 'test' });
+    return (await runRow(runId)).notBefore.getTime() - Date.now();
+  };
+
+  it('is due at once for whoever takes it back', async () => {
+    expect(await put(async () => undefined)).toBeLessThan(60_000);
+  });
+
+  it('but waits as long as told when it was already being taken back', async () => {
+    const hear = async (run: OwnedRun) => expect(await beat(bench.platform.registry, run)).toBe('cancelled');
+    expect(await put(hear)).toBeGreaterThan(3_000_000);
   });
 });
 
