@@ -71,5 +71,6 @@ async function choose(trx: RegistryTransaction, { region }: Tenant): Promise<Ten
     throw errors.serverBusy('another tenant is being placed on it, and that does not end');
   });
   if (server === undefined) throw errors.capacityExhausted(await describeCapacity(trx));
-  return { serverId: server.id };
+  // A copy that was pinned before may be on another server.
+  return { serverId: server.id, templateCopyId: null, templateVersionId: null };
 }

@@ -8,8 +8,9 @@ export function reserveDatabase({ naming, credentials }: { naming: Naming; crede
   return {
     name: 'reserve-database',
 
+    isDue: ({ tenant }) => tenant.databaseId === null,
+
     async run(context) {
-      if (context.tenant.databaseId !== null) return;
       const databaseId = randomUUID();
       const names = naming.newTenantNames(context.tenant.slug);
       await context.save({
@@ -25,6 +26,9 @@ export function reserveDatabase({ naming, credentials }: { naming: Naming; crede
     async undo(context) {
       await context.save({
         serverId: null,
+        // The copy is on that server; the next one has others.
+        templateCopyId: null,
+        templateVersionId: null,
         databaseId: null,
         databaseName: null,
         renamedFrom: null,
