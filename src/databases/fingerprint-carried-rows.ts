@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { ofUsers } from './fingerprint-context.ts';
 import { quoteIdentifier, quoteLiteral } from './quote.ts';
 
-/** A table whose rows tenants get (of a partitioned one, each partition that holds rows), or its sequence. */
+/** A table whose rows tenants get (of a partitioned one, each partition that holds rows itself), or its sequence. */
 export type DataTable = {
   readonly schema: string;
   readonly table: string;
@@ -42,7 +42,7 @@ const NAMED_TABLES = `
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = a.oid
      WHERE a.adrelid IN (SELECT oid FROM tree) AND d.refclassid = 'pg_catalog.pg_class'::regclass
   ), found AS (
-    SELECT name, oid, relkind FROM tree WHERE relkind IS DISTINCT FROM 'p'
+    SELECT name, oid, relkind FROM tree WHERE oid IS NULL OR relkind = 'r'
     UNION ALL
     SELECT NULL, c.oid, c.relkind FROM numbering u JOIN pg_catalog.pg_class c ON c.oid = u.oid AND c.relkind = 'S'
   )
@@ -87,7 +87,8 @@ export async function resolveDataTables(
 
 /**
  * The rows of a table as one digest that does not depend on their order. By the output function and not by a
- * cast to text or JSON: the author of a table may have made a cast of it, and that would run here.
+ * cast to text or JSON: the author of a table may have made a cast of it, and that would run here. Never to be run
+ * by a superuser: of a source the rows are read by `digestTable`.
  */
 export function rowDigestQuery({ schema, table }: DataTable): string {
   const name = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Fingerprint, NeutralRoles } from './database-server.ts';
-import { resolveDataTables, rowDigestQuery, SEQUENCE_POSITIONS } from './fingerprint-carried-rows.ts';
+import {
+  type DataTable,
+  resolveDataTables,
+  rowDigestQuery,
+  SEQUENCE_POSITIONS,
+} from './fingerprint-carried-rows.ts';
 import { catalogQueries } from './fingerprint-catalogs.ts';
 import {
   type FactQuery,
@@ -25,6 +30,8 @@ export type FingerprintSubject = {
   readonly neutral: NeutralRoles;
   /** Tables whose rows tenants get, as `schema.table`. */
   readonly dataTables: readonly string[];
+  /** How to read their rows where a SELECT is not safe. Called within the transaction. */
+  readonly digestTable?: (client: pg.Client, table: DataTable) => Promise<string>;
 };
 
 /**
@@ -41,17 +48,22 @@ export async function fingerprintDatabase(
 /** What the fingerprint is the digest of: to say what differs (`describeFingerprintDifference`). */
 export async function fingerprintRows(
   client: pg.Client,
-  subject: FingerprintSubject,
+  { neutral, dataTables, digestTable }: FingerprintSubject,
 ): Promise<FingerprintRow[]> {
-  const context = await readContext(client, subject.neutral);
-  const { tables, missing } = await resolveDataTables(client, subject.dataTables);
+  const context = await readContext(client, neutral);
+  const { tables, missing } = await resolveDataTables(client, dataTables);
   const structure = [...relationQueries(context), ...typeQueries(context), ...catalogQueries(context)];
   const queries: [keyof Fingerprint, string][] = [
     ...needed(structure, context).map(inPart('structure')),
     ...needed(privilegeQueries(context), context).map(inPart('privileges')),
-    ...[SEQUENCE_POSITIONS, ...tables.map(rowDigestQuery)].map(inPart('carriedRows')),
+    ...[SEQUENCE_POSITIONS, ...(digestTable === undefined ? tables.map(rowDigestQuery) : [])].map(
+      inPart('carriedRows'),
+    ),
   ];
-  const rows = await queryParts(client, queries);
+  const rows =
+    digestTable === undefined
+      ? await queryParts(client, queries)
+      : await queryParts(client, queries, () => readTables(tables, (table) => digestTable(client, table)));
   const absent = missing.map((identity) => ({
     part: 'carriedRows' as const,
     kind: 'rows',
@@ -73,21 +85,42 @@ function inPart(part: keyof Fingerprint): (query: string) => [keyof Fingerprint,
 
 type PlainRow = [kind: string, identity: string, definition: string | null];
 
-/** All queries in one round trip and on one snapshot. */
+/** All queries in one round trip and on one snapshot, and what else is to be read on it. */
 async function queryParts(
   client: pg.Client,
   queries: readonly (readonly [keyof Fingerprint, string])[],
+  readMore?: () => Promise<FingerprintRow[]>,
 ): Promise<FingerprintRow[]> {
   const head = ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', ...STABLE_OUTPUT.split(';')];
-  const text = [...head, ...queries.map(([, query]) => query), 'COMMIT'].join(';\n');
+  const end = readMore === undefined ? ['COMMIT'] : [];
+  const text = [...head, ...queries.map(([, query]) => query), ...end].join(';\n');
   try {
     const results: unknown = await client.query<PlainRow>({ text, rowMode: 'array' });
-    const answers = (results as pg.QueryArrayResult<PlainRow>[]).slice(head.length, -1);
-    return answers.flatMap(({ rows }, index) => rows.map((row) => toFact(queries[index]?.[0], row)));
+    const answers = (results as pg.QueryArrayResult<PlainRow>[]).slice(
+      head.length,
+      head.length + queries.length,
+    );
+    const facts = answers.flatMap(({ rows }, index) => rows.map((row) => toFact(queries[index]?.[0], row)));
+    if (readMore === undefined) return facts;
+    const more = await readMore();
+    await client.query('COMMIT');
+    return [...facts, ...more];
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+async function readTables(
+  tables: readonly DataTable[],
+  digest: (table: DataTable) => Promise<string>,
+): Promise<FingerprintRow[]> {
+  const rows: FingerprintRow[] = [];
+  for (const table of tables) {
+    const { identity } = table;
+    rows.push({ part: 'carriedRows', kind: 'rows', identity, definition: await digest(table) });
+  }
+  return rows;
 }
 
 function toFact(part: keyof Fingerprint | undefined, [kind, identity, definition]: PlainRow): FingerprintRow {

@@ -8,6 +8,7 @@ import { type DataTable, resolveDataTables } from './fingerprint-carried-rows.ts
 import { type PublicPrivilege, readDefaultPrivileges, readPublicPrivileges } from './privileges-public.ts';
 import { type NotCarried, readLeftovers } from './source-leftovers.ts';
 import { readSourceObjects, type SourceObjects } from './source-objects.ts';
+import { digestTable } from './source-rows.ts';
 import { readSourceSettings } from './source-settings.ts';
 import { sqlState } from './sql-state.ts';
 import { asPlatform, withConnection } from './template-connection.ts';
@@ -98,6 +99,9 @@ async function inSource<Result>(place: Place, use: (client: pg.Client) => Promis
   } catch (error) {
     if (sqlState(error) === '3D000')
       throw errors.sourceMissing(name, `${server.host}:${server.port}`).causedBy(error);
+    // Between two looks a table went, or became something else that COPY does not read.
+    if (sqlState(error) === '42P01' || sqlState(error) === '42809')
+      throw errors.sourceChanging(name).causedBy(error);
     throw error;
   }
 }
@@ -123,7 +127,7 @@ const NOBODY = { owner: '', application: '' };
 async function digestSource(client: pg.Client, dataTables: readonly string[]): Promise<string> {
   const { sequences } = await resolveDataTables(client, dataTables);
   const carried = new Set(sequences.map(({ identity }) => identity));
-  const rows = await fingerprintRows(client, { neutral: NOBODY, dataTables });
+  const rows = await fingerprintRows(client, { neutral: NOBODY, dataTables, digestTable });
   const lines = rows
     .filter((row) => row.kind !== 'sequence position' || carried.has(row.identity))
     .map((row) => JSON.stringify(row));
