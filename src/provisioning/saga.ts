@@ -10,12 +10,14 @@ import { type Step, usualDeadlineMs } from './step.ts';
  * @throws fenced when another process has taken the run over; deadline_exceeded; whatever a step throws.
  */
 export async function runSteps(context: RunContext, steps: readonly Step[]): Promise<void> {
+  const done: Moment[] = [];
   for (const [position, step] of steps.entries()) {
     if (context.signal.aborted) throw context.signal.reason;
-    const running = { position, status: 'running' } as const;
-    const before = { position: position - 1, status: 'done' } as const;
-    await record(context, steps, position > 0 ? [before, running] : [running]);
-    await withinDeadline(context, step, () => context.needs.around(step.name, () => step.run(context)));
+    if (step.isDue?.(context) ?? true) {
+      await record(context, steps, [...done.splice(0), { position, status: 'running' }]);
+      await withinDeadline(context, step, () => context.needs.around(step.name, () => step.run(context)));
+    }
+    done.push({ position, status: 'done' });
   }
 }
 
@@ -72,13 +74,14 @@ type Moment = { position: number; status: StepStatus };
 async function record(
   context: RunContext,
   steps: readonly Step[],
-  moments: readonly [Moment, ...Moment[]],
+  moments: readonly Moment[],
 ): Promise<void> {
-  const [first, ...others] = moments;
   const named = (moment: Moment) => ({ ...moment, name: steps[moment.position]?.name ?? '' });
-  const { position, status } = others.at(-1) ?? first;
+  const latest = moments.at(-1);
+  if (latest === undefined) return;
+  const { position, status } = latest;
   const isOurs = await recordSteps(context.needs.registry, context.run, {
-    moments: [named(first), ...others.map(named)],
+    moments: moments.map(named),
     progress: status === 'undone' ? 0 : Math.floor((position / steps.length) * 100),
   });
   if (!isOurs) throw errors.fenced();

@@ -12,6 +12,8 @@ export type Step = {
    * is usually told by its own limit, which knows better what it was; this one is for what hangs.
    */
   readonly deadlineMs?: number;
+  /** Whether there is anything to do; what is not due is recorded with the next step, and costs nothing. */
+  readonly isDue?: (context: RunContext) => boolean;
   readonly run: (context: RunContext) => Promise<void>;
   /** Takes back what `run` may have done, completely or in part. */
   readonly undo?: (context: RunContext) => Promise<void>;

@@ -19,8 +19,9 @@ export function prepareTemplate(ensureCopy: (context: RunContext) => Promise<Tem
     name: 'prepare-template',
     deadlineMs: buildDeadlineMs,
 
+    isDue: ({ tenant }) => tenant.templateCopyId === null,
+
     async run(context) {
-      if (context.tenant.templateCopyId !== null) return;
       while (!(await pin(context, await ensureCopy(context)))) context.signal.throwIfAborted();
     },
 

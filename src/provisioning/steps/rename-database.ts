@@ -9,6 +9,8 @@ export const renameDatabase: Step = {
   name: 'rename-database',
   deadlineMs: serverDeadlineMs,
 
+  isDue: ({ tenant }) => tenant.renamedFrom !== null,
+
   async run(context) {
     const { renamedFrom } = context.tenant;
     if (renamedFrom === null) return;

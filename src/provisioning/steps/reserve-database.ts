@@ -8,8 +8,9 @@ export function reserveDatabase({ naming, credentials }: { naming: Naming; crede
   return {
     name: 'reserve-database',
 
+    isDue: ({ tenant }) => tenant.databaseId === null,
+
     async run(context) {
-      if (context.tenant.databaseId !== null) return;
       const databaseId = randomUUID();
       const names = naming.newTenantNames(context.tenant.slug);
       await context.save({

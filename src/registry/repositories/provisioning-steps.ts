@@ -9,8 +9,8 @@ import type { OwnedRun } from './provisioning-runs.ts';
 export type StepMoment = { position: number; name: string; status: StepStatus };
 
 export type StepProgress = {
-  /** The last of them is where the run is now. */
-  moments: readonly [StepMoment, ...StepMoment[]];
+  /** One at least; the last of them is where the run is now. */
+  moments: readonly StepMoment[];
   /** 0 to 100. */
   progress: number;
 };
