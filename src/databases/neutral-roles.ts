@@ -1,5 +1,6 @@
 import { errors } from '../errors/catalogue.ts';
 import type { NeutralRoles } from './database-server.ts';
+import { neutralRoleFaults } from './neutral-role-faults.ts';
 import { quoteIdentifier } from './quote.ts';
 import { retryConcurrentUpdate } from './retry-concurrent-update.ts';
 import { assertOurs, readRoles } from './role-state.ts';
@@ -8,7 +9,10 @@ import { isAlreadyDone } from './sql-state.ts';
 
 const LOCK_WAIT_MS = 10_000;
 
-/** Makes sure that the installation's two neutral roles exist and cannot log in. Cheap when they do. */
+/**
+ * Makes sure that the installation's two neutral roles exist and cannot log in. Cheap when they do.
+ * @throws verification_failed where one of them has rights that every tenant would have
+ */
 export async function ensureNeutralRoles(session: ServerSession, roles: NeutralRoles): Promise<void> {
   if (await areReady(session, roles)) return;
   const key = `neutral-roles:${roles.owner}`;
@@ -19,6 +23,7 @@ export async function ensureNeutralRoles(session: ServerSession, roles: NeutralR
     await retryConcurrentUpdate(() => ensureRole(session, roles.owner));
     await retryConcurrentUpdate(() => ensureRole(session, roles.application));
     await retryConcurrentUpdate(() => joinRoles(session, roles));
+    await assertPowerless(session, roles);
   } finally {
     await session.unlock(key);
   }
@@ -28,7 +33,17 @@ async function areReady(session: ServerSession, roles: NeutralRoles): Promise<bo
   const found = await readRoles(session, [roles.owner, roles.application]);
   for (const role of found.values()) assertOurs(role);
   if (found.size < 2 || [...found.values()].some((role) => role.canLogin)) return false;
+  await assertPowerless(session, roles);
   return session.features.isSuperuser || isMember(session, roles);
+}
+
+async function assertPowerless(session: ServerSession, roles: NeutralRoles): Promise<void> {
+  const [fault] = await neutralRoleFaults(session, roles);
+  if (fault === undefined) return;
+  const { role, rights, mend } = fault;
+  throw errors.verificationFailed(
+    `the role "${role}", whose rights every tenant of the server has, has ${rights.join(', ')}. Find out who gave it that, then take it away: ${mend}`,
+  );
 }
 
 async function ensureRole(session: ServerSession, name: string): Promise<void> {

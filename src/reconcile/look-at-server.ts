@@ -16,6 +16,7 @@ import {
 } from '../registry/repositories/named-objects.ts';
 import type { Found } from './finding.ts';
 import { judgeLeftovers } from './judge-leftovers.ts';
+import { judgeNeutralRoles } from './judge-neutral-roles.ts';
 import { judgeStock, type ServerObjects } from './judge-stock.ts';
 import { judgeTenant } from './judge-tenant.ts';
 import { loginPrefixes, platformPrefix } from './our-names.ts';
@@ -37,7 +38,7 @@ export type ServerLook = { findings: Found[]; compared: Compared };
 const pageSize = 1_000;
 
 /**
- * Compares one server with what the registry says of it, without entering any database: four statements there,
+ * Compares one server with what the registry says of it, without entering any database: five statements there,
  * and a page for each thousand tenants here. What comes or goes in between may show up as a finding; a second
  * look does not see it again.
  */
@@ -55,6 +56,7 @@ export async function lookAtServer(needs: ReconcileNeeds, server: Server): Promi
       ),
       ...judgeStock({ stock, objects, server }),
       ...judgeLeftovers({ objects, named, holdingOurs, server, ownership }),
+      ...(await judgeNeutralRoles(session, server.name, ownership)),
       ...judgeConnections(server, await countConnections(session, ownership)),
     ];
     return { findings, compared: count(tenants, stock, objects) };

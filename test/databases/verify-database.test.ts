@@ -55,6 +55,32 @@ async function expectFault(part: string, found?: Fingerprint): Promise<void> {
   });
 }
 
+const handedOut = [
+  {
+    what: 'a migrator that acts as a role with rights on the whole server',
+    give: () => `ALTER ROLE ${neutral.owner} CREATEROLE`,
+    take: () => `ALTER ROLE ${neutral.owner} NOCREATEROLE`,
+    fault: 'the migrator has rights on the whole server',
+  },
+  {
+    what: 'a migrator that may run programs on the server by the role that it acts as',
+    give: () => `GRANT pg_execute_server_program TO ${neutral.owner}`,
+    take: () => `REVOKE pg_execute_server_program FROM ${neutral.owner}`,
+    fault: 'the migrator is a member of pg_execute_server_program',
+  },
+  {
+    what: 'an application that may read files of the server by the role that it uses',
+    give: () => `GRANT pg_read_server_files TO ${neutral.application}`,
+    take: () => `REVOKE pg_read_server_files FROM ${neutral.application}`,
+    fault: 'the application role is a member of pg_read_server_files',
+  },
+];
+it.each(handedOut)('finds $what', async ({ give, take, fault }) => {
+  await on.session.run(give());
+  await expectFault(fault).finally(() => on.session.run(take()));
+  expect(await verify()).toEqual({ outcome: 'verified' });
+});
+
 it('finds nothing wrong with a new tenant', async () => {
   expect(await verify()).toEqual({ outcome: 'verified' });
 });
