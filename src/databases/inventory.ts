@@ -16,6 +16,8 @@ export type ListedRole = RoleState & {
   readonly mayCreateDatabasesOrRoles: boolean;
   /** -1: none. */
   readonly connectionLimit: number;
+  /** Until when its password is good, as the server writes it; null: for ever. */
+  readonly validUntil: string | null;
   /** Sessions that logged in as it. */
   readonly sessions: number;
 };
@@ -41,7 +43,9 @@ const DATABASES = `
 const ROLES = `
   SELECT ${ROLE_STATE},
          r.rolcreatedb OR r.rolcreaterole AS "mayCreateDatabasesOrRoles",
-         r.rolconnlimit AS "connectionLimit", coalesce(used.sessions, 0) AS sessions
+         r.rolconnlimit AS "connectionLimit",
+         CASE WHEN isfinite(r.rolvaliduntil) THEN r.rolvaliduntil::text END AS "validUntil",
+         coalesce(used.sessions, 0) AS sessions
     FROM pg_roles r
     LEFT JOIN (${sessionsBy('usesysid')}) used ON used.usesysid = r.oid
    WHERE ${isWanted('r.rolname::text')}

@@ -5,18 +5,12 @@ import type { ServerSession } from './server-session.ts';
 /**
  * Makes a database the platform's own again and no template: its owner could let anybody in, and a template is
  * cloned by whoever may create databases.
- * @param intruders roles that are to have no right on it
  */
-export async function reclaimDatabase(
-  session: ServerSession,
-  database: string,
-  intruders: readonly string[],
-): Promise<void> {
+export async function reclaimDatabase(session: ServerSession, database: string): Promise<void> {
   const name = quoteIdentifier(database);
   const statements = [
     `ALTER DATABASE ${name} OWNER TO CURRENT_USER`,
     `ALTER DATABASE ${name} IS_TEMPLATE false`,
-    ...intruders.map((role) => `REVOKE ALL ON DATABASE ${name} FROM ${quoteIdentifier(role)}`),
   ];
   await retryConcurrentUpdate(() => session.run(statements.join(';\n')));
 }

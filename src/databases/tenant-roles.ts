@@ -100,8 +100,11 @@ function correction(role: WantedRole, existing: RoleState): string[] {
 
 function attributes({ verifier, connectionLimit }: WantedRole): string {
   if (!Number.isInteger(connectionLimit)) throw new TypeError('A connection limit is a whole number.');
-  return `LOGIN INHERIT CONNECTION LIMIT ${connectionLimit} PASSWORD ${quoteLiteral(verifier)}`;
+  return `LOGIN INHERIT CONNECTION LIMIT ${connectionLimit} ${passwordOf(verifier)}`;
 }
+
+/** A password whose time is over is refused like a wrong one. */
+const passwordOf = (verifier: string) => `PASSWORD ${quoteLiteral(verifier)} VALID UNTIL 'infinity'`;
 
 function settings({ name, settings }: WantedRole): string[] {
   return settings.map((setting) => `ALTER ROLE ${quoteIdentifier(name)} SET ${setting}`);
@@ -113,6 +116,6 @@ export async function repairRolePassword(
   role: string,
   verifier: string,
 ): Promise<void> {
-  const statement = `ALTER ROLE ${quoteIdentifier(role)} LOGIN PASSWORD ${quoteLiteral(verifier)}`;
+  const statement = `ALTER ROLE ${quoteIdentifier(role)} LOGIN ${passwordOf(verifier)}`;
   await retryConcurrentUpdate(() => session.run(statement));
 }

@@ -8,6 +8,7 @@ import type { Mended } from './repair-outcome.ts';
 import { repairRegistry } from './repair-registry.ts';
 import { repairStock } from './repair-stock.ts';
 import { repairTenant } from './repair-tenant.ts';
+import type { Setbacks } from './setbacks.ts';
 
 /** `held`: left to an operator. */
 export type Repair = {
@@ -23,6 +24,8 @@ export type Repair = {
 export type ApplyOptions = {
   /** `safe`: by itself, without a person who looks at it; `all`: an operator asked for it. */
   repairs: 'safe' | 'all';
+  /** What failed before; an operator's word does not wait for its time. */
+  setbacks: Setbacks;
   signal: AbortSignal;
 };
 
@@ -44,37 +47,52 @@ const sweeping: readonly RepairAction[] = [
 export async function applyRepairs(
   needs: ReconcileNeeds,
   found: readonly Found[],
-  { repairs, signal }: ApplyOptions,
+  options: ApplyOptions,
 ): Promise<Repair[]> {
   const limit = pLimit(atOnce);
-  const isHeld = repairs === 'safe' ? createHolding(found) : () => false;
-  const work = async (group: Found[]): Promise<Repair[]> => {
-    const held = group.filter(isHeld);
-    const due = group.filter((each) => !held.includes(each));
-    const outcomes = held.map((each) => describe([each], { outcome: 'held', detail: whyHeld(each) }));
-    const [first] = due;
-    if (first === undefined || signal.aborted) return outcomes;
-    return [
-      ...outcomes,
-      describe(due, await attempt(needs, { first, group: due, evenInUse: repairs === 'all' })),
-    ];
-  };
-  const groups = groupByTarget(found);
+  const isHeld = options.repairs === 'safe' ? createHolding(found) : () => false;
+  const groups = groupByTarget(found).map((group) => ({
+    held: group.filter(isHeld),
+    due: group.filter((each) => !isHeld(each)),
+  }));
+  if (options.repairs === 'safe')
+    options.setbacks.keepOnly(new Set(groups.map(({ due }) => keyOfGroup(due))));
   // What is to be shut comes before the roles that have rights on it.
+  const isOfDatabase = ({ due, held }: Group) => databaseActions.includes((due[0] ?? held[0])?.action);
   const batches = [groups.filter(isOfDatabase), groups.filter((group) => !isOfDatabase(group))];
   const results: Repair[] = [];
   for (const batch of batches) {
-    results.push(...(await Promise.all(batch.map((group) => limit(() => work(group))))).flat());
+    const repairs = batch.map((group) => limit(() => workOn(needs, group, options)));
+    results.push(...(await Promise.all(repairs)).flat());
   }
   return results;
 }
+
+type Group = { held: readonly Found[]; due: readonly Found[] };
+
+async function workOn(
+  needs: ReconcileNeeds,
+  { held, due }: Group,
+  { repairs, setbacks, signal }: ApplyOptions,
+): Promise<Repair[]> {
+  const outcomes = held.map((each) => describe([each], { outcome: 'held', detail: whyHeld(each) }));
+  const [first] = due;
+  if (first === undefined || signal.aborted) return outcomes;
+  const waiting = repairs === 'safe' ? setbacks.reasonToWait(keyOfGroup(due)) : undefined;
+  const attempted: Attempted =
+    waiting === undefined
+      ? await attempt(needs, { first, group: due, evenInUse: repairs === 'all' }, setbacks)
+      : { outcome: 'held', detail: waiting };
+  return [...outcomes, describe(due, attempted)];
+}
+
+const keyOfGroup = (group: readonly Found[]): string => group.map(keyOf).sort().join();
 
 const databaseActions: readonly (RepairAction | undefined)[] = [
   'quarantine',
   'drop_half_dropped',
   'drop_template',
 ];
-const isOfDatabase = ([first]: Found[]) => databaseActions.includes(first?.action);
 
 /** What nobody but an operator may set in motion. */
 function createHolding(found: readonly Found[]): (each: Found) => boolean {
@@ -100,20 +118,31 @@ function groupByTarget(found: readonly Found[]): Found[][] {
   return [...groups.values()];
 }
 
-type Attempted = Mended | { outcome: 'failed' | 'held'; detail: string };
+type Attempted = Mended | { outcome: 'held'; detail: string };
 type Case = { first: Found; group: readonly Found[]; evenInUse: boolean };
 
-async function attempt(needs: ReconcileNeeds, each: Case): Promise<Attempted> {
-  const { subject } = each.first;
+async function attempt(needs: ReconcileNeeds, each: Case, setbacks: Setbacks): Promise<Attempted> {
+  const { mended, cause } = await tryRepair(needs, each);
+  if ('actions' in mended && mended.actions.length > 0) await note(needs, each.first, mended.actions);
+  if (mended.outcome !== 'failed') return mended;
+  if (setbacks.noteFailure(keyOfGroup(each.group), mended.detail)) {
+    const { server, subject } = each.first;
+    needs.log.warn(
+      { server, subject, ...(cause !== undefined && { err: cause }) },
+      `${subject} could not be mended, which is tried again less and less often: ${mended.detail}`,
+    );
+  }
+  return mended;
+}
+
+/** @returns the cause too, where nobody has foreseen it. */
+async function tryRepair(needs: ReconcileNeeds, each: Case): Promise<{ mended: Mended; cause?: unknown }> {
+  const failed = (detail: string): Mended => ({ outcome: 'failed', actions: [], detail });
   try {
-    const mended = await repair(needs, each);
-    if (mended.outcome === 'done') await note(needs, each.first, mended.actions);
-    return mended;
+    return { mended: await repair(needs, each) };
   } catch (error) {
-    needs.log.warn({ err: error, subject }, 'A repair failed; the next look tries it again');
-    const detail =
-      error instanceof AppError ? error.message : 'It failed unexpectedly. The log has the cause.';
-    return { outcome: 'failed', detail };
+    if (error instanceof AppError) return { mended: failed(error.message) };
+    return { mended: failed('It failed unexpectedly. The log has the cause.'), cause: error };
   }
 }
 

@@ -135,6 +135,7 @@ function judgeRole(facts: TenantCase, { name, role, group, limit }: Expected): F
     toFound(facts, { kind, subject: name, action: 'repair_roles', detail }),
   ];
   if (role === undefined) return found('role_missing', `its role ${name} does not exist`);
+  const shutOut = whyShutOut(role);
   const isMember = role.memberOf.length === 1 && role.memberOf[0] === group;
   return [
     ...(role.isPowerful || role.mayCreateDatabasesOrRoles
@@ -143,7 +144,7 @@ function judgeRole(facts: TenantCase, { name, role, group, limit }: Expected): F
     ...(isMember
       ? []
       : found('role_misplaced', `its role ${name} is a member of ${listOf(role.memberOf)}, not of ${group}`)),
-    ...(role.canLogin ? [] : found('role_shut_out', `its role ${name} may not log in`)),
+    ...(shutOut === undefined ? [] : found('role_shut_out', `its role ${name} ${shutOut}`)),
     ...(role.connectionLimit === limit
       ? []
       : found(
@@ -151,6 +152,11 @@ function judgeRole(facts: TenantCase, { name, role, group, limit }: Expected): F
           `its role ${name} may have ${spoken(role.connectionLimit)} connections, not ${limit}`,
         )),
   ];
+}
+
+function whyShutOut({ canLogin, validUntil }: ListedRole): string | undefined {
+  if (!canLogin) return 'may not log in';
+  return validUntil === null ? undefined : `may log in only until ${validUntil}`;
 }
 
 const listOf = (names: readonly string[]) => (names.length === 0 ? 'nothing' : names.join(', '));

@@ -4,6 +4,7 @@ import { type CheckOptions, type Consistency, checkConsistency } from './check-c
 import { dropQuarantined, type QuarantineChoice } from './drop-quarantined.ts';
 import { type Finding, toFinding } from './finding.ts';
 import type { ReconcileNeeds } from './reconcile-needs.ts';
+import { createSetbacks } from './setbacks.ts';
 import type { Unchecked } from './unchecked.ts';
 
 /** What operators are told: kept as the result of a task, and so JSON. */
@@ -27,6 +28,8 @@ const mostListed = 1_000;
 
 /** Registry against servers: what is wrong, what would be done about it, and doing it. */
 export function createReconcile(needs: ReconcileNeeds) {
+  const setbacks = createSetbacks(Date.now);
+
   return {
     /** What `apply` would do. Writes nothing. */
     plan: async (options: CheckOptions): Promise<ReconcileReport> =>
@@ -35,7 +38,8 @@ export function createReconcile(needs: ReconcileNeeds) {
     /** Mends what can be mended; `findings` are those that remain. Right after it, another one writes nothing. */
     async apply(options: CheckOptions): Promise<ApplyReport> {
       const before = await checkConsistency(needs, options);
-      const repairs = await applyRepairs(needs, before.found, { repairs: 'all', signal: options.signal });
+      const { signal } = options;
+      const repairs = await applyRepairs(needs, before.found, { repairs: 'all', setbacks, signal });
       const after = before.found.length === 0 ? before : await checkConsistency(needs, options);
       return { ...(await report(needs, after)), repairs: repairs.slice(0, mostListed) };
     },
@@ -43,7 +47,8 @@ export function createReconcile(needs: ReconcileNeeds) {
     /** What a worker does by itself: a look from outside, and the repairs that need nobody to look at them first. */
     async tend(signal: AbortSignal): Promise<Tended> {
       const { found, unchecked } = await checkConsistency(needs, { depth: 'catalog', signal });
-      return { found, unchecked, repairs: await applyRepairs(needs, found, { repairs: 'safe', signal }) };
+      const repairs = await applyRepairs(needs, found, { repairs: 'safe', setbacks, signal });
+      return { found, unchecked, repairs };
     },
 
     /** Destroys a database that is in quarantine. @throws not_found */

@@ -10,7 +10,7 @@ import type { Found, RepairAction } from './finding.ts';
 import { judgeLeftovers } from './judge-leftovers.ts';
 import { readServerObjects, type Server } from './look-at-server.ts';
 import { type ReconcileNeeds, withSession } from './reconcile-needs.ts';
-import { busy, done, gone, type Mended } from './repair-outcome.ts';
+import { busy, done, gone, type Mended, unchanged } from './repair-outcome.ts';
 
 export type LeftoverRepair = { server: Server; name: string; found: Found; evenInUse: boolean };
 
@@ -24,7 +24,8 @@ export async function repairLeftover(needs: ReconcileNeeds, repair: LeftoverRepa
     if (now === undefined || now.kind !== kind || now.action !== action) return gone;
     if (now.isInUse && !repair.evenInUse) return busy;
     await (acts[action] ?? nothing)(needs, session, repair);
-    return done(action);
+    const left = await judgeAgain(needs, session, repair);
+    return left?.action === action ? unchanged([left]) : done(action);
   });
 }
 

@@ -7,18 +7,17 @@ import {
   takeBackEvents,
   tellOfActivation,
 } from '../registry/repositories/reconcile.ts';
-import type { Found } from './finding.ts';
-import { silentMs } from './look-at-registry.ts';
+import { type Found, keyOf } from './finding.ts';
+import { lookAtRegistry, silentMs } from './look-at-registry.ts';
 import type { ReconcileNeeds } from './reconcile-needs.ts';
-import { done, gone, type Mended } from './repair-outcome.ts';
+import { done, gone, type Mended, unchanged } from './repair-outcome.ts';
 
 /** Mends what only the registry knows of; each looks again in the transaction in which it changes something. */
-export async function repairRegistry(
-  needs: ReconcileNeeds,
-  { target, action }: Pick<Found, 'target' | 'action'>,
-): Promise<Mended> {
-  if (action === undefined) return gone;
-  return (await mend(needs, { target, action })) ? done(action) : gone;
+export async function repairRegistry(needs: ReconcileNeeds, found: Found): Promise<Mended> {
+  const { target, action } = found;
+  if (action === undefined || !(await mend(needs, { target, action }))) return gone;
+  const left = (await lookAtRegistry(needs.registry)).find((each) => keyOf(each) === keyOf(found));
+  return left?.action === action ? unchanged([left]) : done(action);
 }
 
 async function mend(

@@ -8,7 +8,7 @@ import { type Found, keyOf } from './finding.ts';
 import { judgeStock } from './judge-stock.ts';
 import { readServerObjects, type Server } from './look-at-server.ts';
 import { type ReconcileNeeds, withSession } from './reconcile-needs.ts';
-import { done, gone, type Mended } from './repair-outcome.ts';
+import { done, gone, type Mended, unchanged } from './repair-outcome.ts';
 
 /** Takes out of use what of the stock is broken; those who keep the stock replace it. */
 export async function repairStock(
@@ -16,11 +16,13 @@ export async function repairStock(
   { server, found }: { server: Server; found: Found },
 ): Promise<Mended> {
   return withSession(needs, server.id, async (session) => {
-    const again = await judgeAgain(needs, session, server);
-    const now = again.find((each) => keyOf(each) === keyOf(found));
+    const look = async () =>
+      (await judgeAgain(needs, session, server)).find((each) => keyOf(each) === keyOf(found));
+    const now = await look();
     if (now?.action === undefined || now.action !== found.action) return gone;
     await mend(needs, session, now);
-    return done(now.action);
+    const left = await look();
+    return left === undefined ? done(now.action) : unchanged([left]);
   });
 }
 

@@ -8,6 +8,7 @@ import { sealDatabase } from '../databases/seal-database.ts';
 import type { ServerSession } from '../databases/server-session.ts';
 import { tameRole } from '../databases/tame-role.ts';
 import { createTenantRoles, repairRolePassword } from '../databases/tenant-roles.ts';
+import { withdrawRights } from '../databases/withdraw-rights.ts';
 import { findNamedTenant, type NamedTenant } from '../registry/repositories/named-objects.ts';
 import { putToMaintenance } from '../registry/repositories/reconcile.ts';
 import { findTenant, type Tenant } from '../registry/repositories/tenants.ts';
@@ -15,7 +16,7 @@ import type { Found, RepairAction } from './finding.ts';
 import { intrudersOf, judgeTenant, type TenantObjects } from './judge-tenant.ts';
 import { objectsOf, readServerObjects, type Server } from './look-at-server.ts';
 import { type ReconcileNeeds, withSession } from './reconcile-needs.ts';
-import type { Mended } from './repair-outcome.ts';
+import { busy, gone, type Mended, unchanged } from './repair-outcome.ts';
 import { namesOf, visitTenant } from './visit-tenant.ts';
 
 export type TenantRepair = { server: Server; tenantId: string; wanted: ReadonlySet<RepairAction> };
@@ -26,17 +27,28 @@ export type TenantRepair = { server: Server; tenantId: string; wanted: ReadonlyS
  */
 export async function repairTenant(needs: ReconcileNeeds, repair: TenantRepair): Promise<Mended> {
   return withSession(needs, repair.server.id, async (session, address) => {
-    if (!(await session.lock(`tenant:${repair.tenantId}`, 0))) return { outcome: 'busy' };
+    if (!(await session.lock(`tenant:${repair.tenantId}`, 0))) return busy;
     const tenant = await findTenant(needs.registry, repair.tenantId);
     const named = await findNamedTenant(needs.registry, repair.tenantId);
-    if (tenant === undefined || named === undefined) return { outcome: 'gone' };
-    const patient = { needs, repair, session, address, tenant, named };
-    const done: RepairAction[] = [];
-    for (const treatment of treatments) {
-      if (await treatment(patient)) done.push(treatment.action);
-    }
-    return done.length === 0 ? { outcome: 'gone' } : { outcome: 'done', actions: done };
+    if (tenant === undefined || named === undefined) return gone;
+    return treat({ needs, repair, session, address, tenant, named });
   });
+}
+
+/** A treatment is believed when what it was for is there no more. */
+async function treat(patient: Patient): Promise<Mended> {
+  const given: RepairAction[] = [];
+  for (const treatment of treatments) {
+    if (await treatment(patient)) given.push(treatment.action);
+  }
+  if (given.length === 0) return gone;
+  const left = [
+    ...(await judgeAgain(patient)).found,
+    ...(given.includes('set_password') ? await visit(patient) : []),
+  ].filter(({ action }) => action !== undefined && given.includes(action));
+  if (left.length === 0) return { outcome: 'done', actions: given };
+  const helped = given.filter((given) => !left.some(({ action }) => action === given));
+  return unchanged(left, helped);
 }
 
 type Patient = {
@@ -57,21 +69,28 @@ function treatment(
 ): Treatment {
   const treat = async (patient: Patient): Promise<boolean> => {
     if (!patient.repair.wanted.has(action)) return false;
-    const objects = await readObjects(patient);
-    const { named, repair, needs } = patient;
-    const found = judgeTenant({
-      tenant: named,
-      objects,
-      server: repair.server,
-      ownership: needs.ownership,
-    }).find((each) => each.action === action);
-    if (found === undefined) return false;
-    return (await act(patient, objects, found)) !== false;
+    const { objects, found } = await judgeAgain(patient);
+    const now = found.find((each) => each.action === action);
+    if (now === undefined) return false;
+    return (await act(patient, objects, now)) !== false;
   };
   return Object.assign(treat, { action });
 }
 
-async function readObjects({ session, named }: Patient): Promise<TenantObjects> {
+/** What is there at this moment, and what is wrong with it. */
+async function judgeAgain({ needs, repair, session, tenant }: Patient) {
+  const none: { objects: TenantObjects; found: Found[] } = { objects: nothing, found: [] };
+  const named = await findNamedTenant(needs.registry, tenant.id);
+  if (named === undefined) return none;
+  const objects = await readObjects(session, named);
+  const { server } = repair;
+  const { ownership } = needs;
+  return { objects, found: judgeTenant({ tenant: named, objects, server, ownership }) };
+}
+
+const nothing: TenantObjects = { database: undefined, migrator: undefined, application: undefined };
+
+async function readObjects(session: ServerSession, named: NamedTenant): Promise<TenantObjects> {
   const roles = [named.migratorRole, named.applicationRole].filter((name) => name !== null);
   const objects = await readServerObjects(session, {
     databases: { prefixes: [], names: [named.databaseName] },
@@ -113,22 +132,24 @@ async function repairRoles({ needs, session, tenant }: Patient): Promise<void> {
 }
 
 async function reclaim(patient: Patient, objects: TenantObjects): Promise<void> {
-  const { needs, session, named } = patient;
-  const grantees = objects.database?.grantees ?? [];
-  await reclaimDatabase(session, named.databaseName, intrudersOf({ grantees }, named, needs.ownership));
-  await seal(patient);
+  await reclaimDatabase(patient.session, patient.named.databaseName);
+  await seal(patient, objects);
 }
 
-async function seal({ needs, session, tenant }: Patient): Promise<void> {
-  await sealDatabase(session, { names: namesOf(tenant), neutral: needs.ownership.neutral });
+/** What the owner never gave he cannot take back by sealing. */
+async function seal({ needs, session, tenant, named }: Patient, objects: TenantObjects): Promise<void> {
+  const { ownership } = needs;
+  const grantees = objects.database?.grantees ?? [];
+  await withdrawRights(session, named.databaseName, intrudersOf({ grantees }, named, ownership));
+  await sealDatabase(session, { names: namesOf(tenant), neutral: ownership.neutral });
 }
+
+const visit = (patient: Patient) => visitTenant(patient.needs, { ...patient, server: patient.repair.server });
 
 async function setPasswords(patient: Patient): Promise<boolean> {
   const { needs, repair, session, tenant } = patient;
   if (!repair.wanted.has('set_password')) return false;
-  const refused = (await visitTenant(needs, { ...patient, server: repair.server })).some(
-    ({ action }) => action === 'set_password',
-  );
+  const refused = (await visit(patient)).some(({ action }) => action === 'set_password');
   if (!refused) return false;
   const names: TenantDatabaseNames = namesOf(tenant);
   const verifiers = verifiersOf(needs, tenant);
