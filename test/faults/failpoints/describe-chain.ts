@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Bench, createProvisioningBench } from '../../support/provisioning-bench.ts';
 import { findInconsistencies } from '../../support/sql-oracle.ts';
 import type { FaultCase } from './describe-faults.ts';
-import { type SupervisedWorker, superviseWorker } from './supervised-worker.ts';
+import { buildTemplate, type SupervisedWorker, superviseWorker } from './supervised-worker.ts';
 
 export type FaultChain = {
   /** Met one after the other by work that is tried again and again. */
   cases: readonly FaultCase[];
   environment?: Record<string, string>;
+  /** Where its building is not what is met by the faults. */
+  hasTemplate?: boolean;
   /** Asked again and again until it is so; throws with what is missing. */
   isDone: (bench: Bench) => Promise<void>;
 };
@@ -26,6 +28,7 @@ export function describeChain(title: string, chain: FaultChain): void {
 
     beforeAll(async () => {
       bench = await createProvisioningBench({ role: 'api' });
+      if (chain.hasTemplate) await buildTemplate(bench);
       worker = superviseWorker({ ...bench.environment, ...chain.environment }, chain.cases);
       await vi
         .waitFor(() => chain.isDone(bench), { timeout: endsWithinMs, interval: 250 })

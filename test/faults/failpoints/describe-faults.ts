@@ -3,7 +3,7 @@ import type { RunStatus } from '../../../src/registry/tables.generated.ts';
 import { type Bench, createProvisioningBench } from '../../support/provisioning-bench.ts';
 import { findInconsistencies } from '../../support/sql-oracle.ts';
 import type { Fault, PlantedFault } from './planted-faults.ts';
-import { type SupervisedWorker, superviseWorker } from './supervised-worker.ts';
+import { buildTemplate, type SupervisedWorker, superviseWorker } from './supervised-worker.ts';
 
 export type FaultCase = { id: string; point: string; fault: Fault };
 
@@ -45,6 +45,7 @@ export function describeFaults(title: string, group: FaultGroup): void {
 
     beforeAll(async () => {
       bench = await createProvisioningBench({ role: 'api', environment: group.environment ?? {} });
+      if (group.environment?.DEADLINE_MS !== undefined) await buildTemplate(bench);
       worker = superviseWorker(bench.environment, plan(group));
       await group.prepare?.(bench);
       const asked = group.cases.map(async ({ id }) => runs.set(id, await group.act(bench, id)));

@@ -1,8 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect, vi } from 'vitest';
 import { type RunningProgram, startScript } from '../../support/programs.ts';
+import type { Bench } from '../../support/provisioning-bench.ts';
 import { faultsThatHappened, type PlantedFault } from './planted-faults.ts';
+
+const script = 'test/faults/failpoints/faulty-worker.ts';
 
 export type SupervisedWorker = ReturnType<typeof superviseWorker>;
 
@@ -17,7 +21,7 @@ export function superviseWorker(environment: Record<string, string>, planted: re
   let life: Promise<void>;
 
   function start(): void {
-    worker = startScript('test/faults/failpoints/faulty-worker.ts', {
+    worker = startScript(script, {
       ...environment,
       PLANTED_FAULTS: JSON.stringify(planted),
       FAULT_LOG: logFile,
@@ -50,4 +54,19 @@ export function superviseWorker(environment: Record<string, string>, planted: re
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A short deadline holds for everything: without this, the building of the template would not meet it either. */
+export async function buildTemplate({ environment, platform }: Bench): Promise<void> {
+  const { DEADLINE_MS, ...unlimited }: Record<string, string> = environment;
+  const worker = startScript(script, { ...unlimited, WARM_POOL_SIZE: '0' });
+  const copies = platform.registry.selectFrom('templateCopies').select('status');
+  try {
+    await vi.waitFor(async () => expect(await copies.execute()).toEqual([{ status: 'ready' }]), {
+      timeout: 60_000,
+      interval: 50,
+    });
+  } finally {
+    await worker.kill('SIGTERM');
+  }
 }
