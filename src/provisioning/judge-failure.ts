@@ -12,13 +12,19 @@ const firstRetryMs = 250;
 const longestRetryMs = 15_000;
 const operatorRetryMs = 5_000;
 
-export type Failure = { error: unknown; attempts: number; ageMs: number; giveUpAfterMs: number };
+export type Failure = {
+  error: unknown;
+  attempts: number;
+  /** For how long it was tried in vain; not the time in which nobody tried. */
+  failingMs: number;
+  giveUpAfterMs: number;
+};
 
 /** Decides what follows from a failed attempt: patience for what passes or gets mended, an end for the rest. */
-export function judgeFailure({ error, attempts, ageMs, giveUpAfterMs }: Failure): Judgement {
+export function judgeFailure({ error, attempts, failingMs, giveUpAfterMs }: Failure): Judgement {
   const { code, detail, retry } = describe(error);
   if (code === 'fenced') return { verdict: 'leave' };
-  if (retry === 'never' || ageMs > giveUpAfterMs) return { verdict: 'fail', code, detail };
+  if (retry === 'never' || failingMs > giveUpAfterMs) return { verdict: 'fail', code, detail };
   const delayMs = retry === 'later' ? operatorRetryMs : firstRetryMs * 2 ** Math.min(attempts - 1, 10);
   return { verdict: 'retry', delayMs: Math.min(delayMs, longestRetryMs), code, detail };
 }

@@ -31,6 +31,7 @@ export async function settleAttempt(needs: RunnerNeeds, attempt: FailedAttempt):
       delayMs: 0,
       errorCode: 'shutting_down',
       errorDetail: 'The worker was stopped.',
+      isInterruption: true,
     });
     return;
   }
@@ -174,5 +175,5 @@ function withInstructions(detail: string, obstacle: string | null, next: string)
 }
 
 function judge(run: OwnedRow, error: unknown): Judgement {
-  return judgeFailure({ error, attempts: run.attempts, ageMs: run.ageMs, giveUpAfterMs });
+  return judgeFailure({ error, attempts: run.attempts, failingMs: run.failingMs, giveUpAfterMs });
 }

@@ -111,6 +111,7 @@ export interface Installation {
   installationId: string;
   masterKeyCheck: string | null;
   onlyRow: Generated<boolean>;
+  warmNeedsRun: Generated<boolean>;
   workerPublicKey: string | null;
 }
 
@@ -145,6 +146,7 @@ export interface ProvisioningRuns {
   currentStep: string | null;
   errorCode: string | null;
   errorDetail: string | null;
+  failingSince: Timestamp | null;
   finishedAt: Timestamp | null;
   generation: number;
   heartbeatAt: Timestamp | null;

@@ -118,7 +118,7 @@ const provocations: Record<string, () => Promise<unknown>> = {
   '54000': async () => failureOf((await open()).rows(`SELECT repeat('0123456789', 200000000)`)),
 };
 
-const judge = (error: unknown) => judgeFailure({ error, attempts: 1, ageMs: 0, giveUpAfterMs: 1_000 });
+const judge = (error: unknown) => judgeFailure({ error, attempts: 1, failingMs: 0, giveUpAfterMs: 1_000 });
 
 describe('what the server says', () => {
   it.each([
@@ -152,7 +152,7 @@ describe('what the server says', () => {
 
 describe('a judgement', () => {
   it('ends when patience is over, but never for what somebody else has', () => {
-    const late = { attempts: 100, ageMs: 1_001, giveUpAfterMs: 1_000 };
+    const late = { attempts: 100, failingMs: 1_001, giveUpAfterMs: 1_000 };
     expect(judgeFailure({ ...late, error: errors.serverBusy('x') }).verdict).toBe('fail');
     expect(judgeFailure({ ...late, error: errors.fenced() }).verdict).toBe('leave');
   });

@@ -59,8 +59,11 @@ export async function listSteps(executor: RegistryExecutor, runId: string): Prom
 
 export type Claim = { tenantId: string; generation: number; owner: string; staleAfterMs: number };
 
-/** `ageMs`: since the first attempt began, by the registry's clock. */
-export type ClaimedRun = ProvisioningRun & { ageMs: number };
+/** `failingMs`: for how long every attempt has failed, by the registry's clock. */
+export type ClaimedRun = ProvisioningRun & { failingMs: number };
+
+/** An attempt is made again within seconds: for as long as this, there was no worker. */
+const deserted = sql`interval '1 hour'`;
 
 /**
  * Makes `owner` the one who works on the run, if it is due and nobody is alive on it.
@@ -75,6 +78,8 @@ export async function claimRun(executor: RegistryExecutor, claim: Claim): Promis
       heartbeatAt: sql<Date>`now()`,
       startedAt: fn.coalesce('startedAt', sql<Date>`now()`),
       attempts: eb('attempts', '+', 1),
+      // Nobody tried for so long that what was in the way before says nothing any more.
+      failingSince: sql<Date | null>`CASE WHEN heartbeat_at > now() - ${deserted} THEN failing_since END`,
     }))
     .where('tenantId', '=', claim.tenantId)
     .where('generation', '=', claim.generation)
@@ -82,7 +87,9 @@ export async function claimRun(executor: RegistryExecutor, claim: Claim): Promis
     .where('notBefore', '<=', sql<Date>`now()`)
     .where(({ or, eb }) => or([eb('owner', 'is', null), eb('heartbeatAt', '<', ago(claim.staleAfterMs))]))
     .returningAll()
-    .returning(sql<number>`(extract(epoch FROM now() - started_at) * 1000)::float8`.as('ageMs'))
+    .returning(
+      sql<number>`coalesce(extract(epoch FROM now() - failing_since) * 1000, 0)::float8`.as('failingMs'),
+    )
     .executeTakeFirst();
 }
 
@@ -122,16 +129,23 @@ export async function finishRun(executor: RegistryExecutor, run: OwnedRun, end: 
   return letGo(executor, run, { change: { ...change, ...failure }, stepEnd });
 }
 
-export type Pause = { delayMs: number; errorCode: string; errorDetail: string };
+export type Pause = {
+  delayMs: number;
+  errorCode: string;
+  errorDetail: string;
+  /** The worker stops; nothing was in the way. */
+  isInterruption?: true;
+};
 
 /** Lets go of a run that is tried again later. @returns false when it is another's by now. */
 export async function pauseRun(executor: RegistryExecutor, run: OwnedRun, pause: Pause): Promise<boolean> {
-  const { delayMs, errorCode, errorDetail } = pause;
+  const { delayMs, errorCode, errorDetail, isInterruption = false } = pause;
   // What was cancelled since the last beat is due at once: this attempt did not know of it.
   const notBefore = sql<Date>`CASE WHEN cancel_requested_at > heartbeat_at THEN now()
                                    ELSE now() + ${delayMs} * interval '1 millisecond' END`;
+  const failingSince = isInterruption ? sql<Date>`failing_since` : sql<Date>`coalesce(failing_since, now())`;
   const stepEnd = { status: 'failed', errorCode } as const;
-  return letGo(executor, run, { change: { notBefore, errorCode, errorDetail }, stepEnd });
+  return letGo(executor, run, { change: { notBefore, failingSince, errorCode, errorDetail }, stepEnd });
 }
 
 type LettingGo = { change: RunChange; stepEnd: { status: StepStatus; errorCode?: string } };
