@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describeCapacity } from '../../src/registry/repositories/database-servers.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
 import { type Bench, createProvisioningBench, runOn } from '../support/provisioning-bench.ts';
 import { findInconsistencies } from '../support/sql-oracle.ts';
@@ -157,5 +158,15 @@ describe('a server whose capacity is in the registry', () => {
       .toMatch(/default has 1 of \d+ databases, \d{7,} of 1048576 bytes/);
     await limit('capacity_bytes', null);
     expect(await bench.provisioning.waitForRun(second.runId, 30_000)).toMatchObject({ status: 'completed' });
+  });
+
+  it('counts the bytes of those that are kept warm as well', async () => {
+    bench = await createProvisioningBench({ environment: { WARM_POOL_SIZE: '1' } });
+    const warm = () => bench.platform.registry.selectFrom('warmDatabases').selectAll().execute();
+    await expect.poll(warm, { timeout: 30_000 }).toMatchObject([{ status: 'ready' }]);
+    await limit('capacity_bytes', megabyte);
+    expect(await describeCapacity(bench.platform.registry)).toMatch(
+      /default has 1 of \d+ databases, \d{7,} of 1048576 bytes/,
+    );
   });
 });

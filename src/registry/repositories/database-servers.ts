@@ -34,8 +34,10 @@ const usedDatabases = sql<number>`(
   (SELECT count(*) FROM tenant_registry t WHERE t.server_id = server.id AND t.status <> 'deleted')
   + (SELECT count(*) FROM warm_databases w WHERE w.server_id = server.id))::int`;
 const usedBytes = sql<number>`(
-  SELECT coalesce(sum(t.database_size_bytes), 0)::bigint FROM tenant_registry t
-   WHERE t.server_id = server.id AND t.status <> 'deleted')`;
+  (SELECT coalesce(sum(t.database_size_bytes), 0) FROM tenant_registry t
+    WHERE t.server_id = server.id AND t.status <> 'deleted')
+  + (SELECT coalesce(sum(c.size_bytes), 0) FROM warm_databases w JOIN template_copies c ON c.id = w.template_copy_id
+      WHERE w.server_id = server.id))::bigint`;
 const hasRoom = sql<boolean>`(${usedDatabases} < server.capacity_databases
   AND (server.capacity_bytes IS NULL OR ${usedBytes} < server.capacity_bytes))`;
 
