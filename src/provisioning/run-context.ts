@@ -55,6 +55,8 @@ export class RunContext {
   #tenant: Tenant;
   #server: DatabaseServer | undefined;
   #session: ServerSession | undefined;
+  #opening: Promise<ServerSession> | undefined;
+  #noted: TenantChange = {};
   readonly #closing = new AbortController();
 
   constructor({ run, tenant, needs, signal, lost, isTakingBack }: RunContextParts) {
@@ -103,11 +105,23 @@ export class RunContext {
   async session(): Promise<ServerSession> {
     this.#assertOpen();
     if (this.#session !== undefined) return this.#session;
-    const session = await this.#openSession();
-    if (this.#closing.signal.aborted) await session.close();
-    this.#assertOpen();
-    this.#session = session;
-    return session;
+    this.#opening ??= this.#openForThis().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Begins to open the session while something else is done. Whoever asks for it hears what came of it. */
+  foreseeSession(): void {
+    this.session().catch(() => undefined);
+  }
+
+  /**
+   * A change that is written with the next `save`, for what a step finds out again when it is repeated. `tenant`
+   * has it from that save on.
+   */
+  note(change: TenantChange): void {
+    this.#noted = { ...this.#noted, ...change };
   }
 
   /**
@@ -126,12 +140,14 @@ export class RunContext {
       await lockTenant(trx, id);
       await this.#assertOwned(trx);
       const values = typeof change === 'function' ? await change(trx) : change;
-      const changed = await changeTenant(trx, { id, generation, status: [status] }, values);
+      const all = { ...this.#noted, ...values };
+      const changed = await changeTenant(trx, { id, generation, status: [status] }, all);
       if (changed === undefined) throw errors.fenced();
       await more(trx, changed);
       this.#assertOpen();
       return changed;
     });
+    this.#noted = {};
   }
 
   /** Ends the session and the attempt: a step that hangs may wake up later, and finds every door closed. */
@@ -140,6 +156,14 @@ export class RunContext {
     const session = this.#session;
     this.#session = undefined;
     await session?.close();
+  }
+
+  async #openForThis(): Promise<ServerSession> {
+    const session = await this.#openSession();
+    if (this.#closing.signal.aborted) await session.close();
+    this.#assertOpen();
+    this.#session = session;
+    return session;
   }
 
   async #openSession(): Promise<ServerSession> {

@@ -34,6 +34,7 @@ export function placeTenant(needs: Needs): Step {
         ...begun,
         ...((await claim(needs, trx, context)) ?? (await choose(trx, tenant))),
       }));
+      context.foreseeSession();
     },
   };
 }

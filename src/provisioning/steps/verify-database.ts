@@ -18,7 +18,7 @@ export function verifyDatabase(needs: MakingNeeds): Step {
       }
       const fingerprint = await needs.making.verify(making);
       const databaseSizeBytes = making.copy.sizeBytes;
-      await context.save({ schemaFingerprint: JSON.stringify(fingerprint), databaseSizeBytes });
+      context.note({ schemaFingerprint: JSON.stringify(fingerprint), databaseSizeBytes });
     },
   };
 }
