@@ -63,7 +63,7 @@ export async function openServerSession(
   try {
     await client.connect();
     const features = await detectFeatures(client);
-    await watchClient(client, features);
+    await watchClient(client);
     return createSession({ client, server, features, database, limitMs: options.statementTimeoutMs });
   } catch (error) {
     void endClient(client);
@@ -76,10 +76,9 @@ export async function openServerSession(
 
 /**
  * Makes the server notice within 200 ms that this process died, and stop what it was doing; by default it
- * finishes a CREATE DATABASE that nobody waits for. Refused where the operating system cannot tell.
+ * finishes a CREATE DATABASE that nobody waits for. Refused before 14 and where the operating system cannot tell.
  */
-async function watchClient(client: pg.Client, features: ServerFeatures): Promise<void> {
-  if (features.major < 14) return;
+export async function watchClient(client: pg.Client): Promise<void> {
   try {
     await client.query("SET client_connection_check_interval = '200ms'");
   } catch (error) {

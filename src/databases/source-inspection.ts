@@ -90,18 +90,36 @@ export function fingerprintSource(
   return inSource({ server, name, signal }, (client) => digestSource(client, dataTables));
 }
 
+/** As long as pg_dump waits, and long enough for the rows of large data tables. */
+const LIMITS = { lockMs: 10_000, statementMs: 300_000 };
+
+/**
+ * A view or a policy that took the place of a table's rows is refused, and does not run. Of views and foreign tables
+ * only servers of August 2024 and later know that.
+ */
+const GUARD = `
+  SET row_security = off;
+  SELECT set_config(name, 'view,foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'`;
+
 type Place = { server: DatabaseServer; name: string; signal: AbortSignal };
 
 async function inSource<Result>(place: Place, use: (client: pg.Client) => Promise<Result>): Promise<Result> {
   const { server, name, signal } = place;
+  const login = { ...asPlatform(server, name, signal), limits: LIMITS };
   try {
-    return await withConnection(asPlatform(server, name, signal), use);
+    return await withConnection(login, async (client) => {
+      await client.query(GUARD);
+      return use(client);
+    });
   } catch (error) {
-    if (sqlState(error) === '3D000')
-      throw errors.sourceMissing(name, `${server.host}:${server.port}`).causedBy(error);
+    const state = sqlState(error);
+    if (state === '3D000') throw errors.sourceMissing(name, `${server.host}:${server.port}`).causedBy(error);
+    if (state === '55P03') {
+      const why = `somebody has held a lock in the source database "${name}" for more than ${LIMITS.lockMs / 1_000} s.`;
+      throw errors.serverBusy(why).causedBy(error);
+    }
     // Between two looks a table went, or became something else that COPY does not read.
-    if (sqlState(error) === '42P01' || sqlState(error) === '42809')
-      throw errors.sourceChanging(name).causedBy(error);
+    if (state === '42P01' || state === '42809') throw errors.sourceChanging(name).causedBy(error);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { DatabaseServer } from './database-server.ts';
 import { mapServerError } from './map-server-error.ts';
+import { watchClient } from './server-session.ts';
 import { openTenantConnection } from './tenant-connection.ts';
 
 export type TemplateLogin = {
@@ -11,6 +12,8 @@ export type TemplateLogin = {
   readonly signal: AbortSignal;
   /** Left out for code that others wrote: it was written for the usual search path. */
   readonly searchPath?: string;
+  /** Where others work: how long a statement may take, and how long of that wait for their locks. */
+  readonly limits?: { readonly statementMs: number; readonly lockMs: number };
 };
 
 /** For the platform's own queries: nothing that somebody put into a schema stands in for PostgreSQL's. */
@@ -23,6 +26,7 @@ export function asPlatform(server: DatabaseServer, database: string, signal: Abo
 
 /** What is looked up in one database by a name from another is written the same in both, whatever their settings. */
 async function prepare(client: pg.Client, { searchPath }: TemplateLogin): Promise<void> {
+  await watchClient(client);
   if (searchPath !== undefined) await client.query('SET quote_all_identifiers = off');
 }
 
@@ -31,7 +35,7 @@ export async function withConnection<Result>(
   login: TemplateLogin,
   use: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
-  const { server, signal } = login;
+  const { server, signal, limits } = login;
   signal.throwIfAborted();
   try {
     const client = await openTenantConnection({
@@ -41,6 +45,9 @@ export async function withConnection<Result>(
       password: login.password,
       applicationName: 'tenant-manager templates',
       ...(login.searchPath === undefined ? {} : { searchPath: login.searchPath }),
+      ...(limits === undefined
+        ? {}
+        : { statementTimeoutMs: limits.statementMs, lockTimeoutMs: limits.lockMs }),
     });
     const stop = () => void client.end().catch(() => undefined);
     signal.addEventListener('abort', stop, { once: true });
@@ -52,6 +59,9 @@ export async function withConnection<Result>(
       });
   } catch (error) {
     signal.throwIfAborted();
-    throw mapServerError(error, server, { what: `A query in "${login.database}"`, limitMs: 0 });
+    throw mapServerError(error, server, {
+      what: `A query in "${login.database}"`,
+      limitMs: limits?.statementMs ?? 0,
+    });
   }
 }

@@ -114,6 +114,49 @@ describe('the author of a source, when the platform looks at it', () => {
   });
 });
 
+describe('a source in which somebody holds a lock', () => {
+  it('is given up after some seconds with what is in the way', async () => {
+    const source = await makeSource();
+    const client = await on.connect(source, author);
+    try {
+      await client.query('BEGIN; LOCK TABLE public.plans');
+      await expect(look(source)).rejects.toMatchObject({
+        code: 'database_server_busy',
+        message: expect.stringContaining(`a lock in the source database "${source}"`),
+      });
+    } finally {
+      await client.end();
+    }
+    await look(source);
+  });
+
+  it('keeps no session waiting for the lock when the look is called off', async () => {
+    const source = await makeSource();
+    const client = await on.connect(source, author);
+    const aborting = new AbortController();
+    try {
+      await client.query('BEGIN; LOCK TABLE public.plans');
+      const options = { dataTables: ['plans'], signal: aborting.signal };
+      const looking = fingerprintSource(on.server, source, options).catch((error: unknown) => error);
+      await untilWaiting(source);
+      aborting.abort(new Error('called off'));
+      expect(await looking).toMatchObject({ message: 'called off' });
+      await expect
+        .poll(
+          () =>
+            on.session.rows(
+              `SELECT FROM pg_stat_activity WHERE datname = $1 AND application_name = 'tenant-manager templates'`,
+              [source],
+            ),
+          { timeout: 5_000, interval: 50 },
+        )
+        .toEqual([]);
+    } finally {
+      await client.end();
+    }
+  });
+});
+
 describe('the digest of carried rows', () => {
   it('depends on each row and how often it is there, and not on their order', async () => {
     const source = await makeSource();
