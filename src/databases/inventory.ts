@@ -18,6 +18,14 @@ export type ListedRole = RoleState & {
   readonly connectionLimit: number;
   /** Until when its password is good, as the server writes it; null: for ever. */
   readonly validUntil: string | null;
+  /** It has what its groups may without SET ROLE. */
+  readonly inherits: boolean;
+  /** It may grant a group that it is in. */
+  readonly mayLetOthersIn: boolean;
+  /** The roles as which its sessions begin, in all or in some databases. */
+  readonly actsAs: readonly string[];
+  /** Who may act as it: neither superusers, which may anyway, nor the login that asks. */
+  readonly members: readonly string[];
   /** Sessions that logged in as it. */
   readonly sessions: number;
 };
@@ -45,9 +53,19 @@ const ROLES = `
          r.rolcreatedb OR r.rolcreaterole AS "mayCreateDatabasesOrRoles",
          r.rolconnlimit AS "connectionLimit",
          CASE WHEN isfinite(r.rolvaliduntil) THEN r.rolvaliduntil::text END AS "validUntil",
+         r.rolinherit AND NOT EXISTS (
+           SELECT FROM pg_auth_members m
+            WHERE m.member = r.oid AND NOT pg_has_role(r.oid, m.roleid, 'USAGE')) AS inherits,
+         EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.admin_option) AS "mayLetOthersIn",
+         coalesce(begun.roles, '{}') AS "actsAs",
+         ARRAY(SELECT DISTINCT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.member
+                WHERE m.roleid = r.oid AND NOT g.rolsuper AND g.rolname <> current_user ORDER BY 1) AS members,
          coalesce(used.sessions, 0) AS sessions
     FROM pg_roles r
     LEFT JOIN (${sessionsBy('usesysid')}) used ON used.usesysid = r.oid
+    LEFT JOIN (SELECT s.setrole, array_agg(DISTINCT substr(c, length('role=') + 1)) AS roles
+                 FROM pg_db_role_setting s, unnest(s.setconfig) c
+                WHERE starts_with(c, 'role=') GROUP BY 1) begun ON begun.setrole = r.oid
    WHERE ${isWanted('r.rolname::text')}
    ORDER BY 1`;
 

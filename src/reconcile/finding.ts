@@ -26,6 +26,7 @@ export const findingKinds = {
   database_entered_by_others: 'I3',
   role_powerful: 'I3',
   role_misplaced: 'I3',
+  role_shared: 'I3',
   role_shut_out: 'I3',
   password_refused: 'I3',
   password_unreadable: 'I3',

@@ -1,6 +1,10 @@
 import type { ListedDatabase, ListedRole } from '../databases/inventory.ts';
 import type { NamedStock } from '../registry/repositories/named-objects.ts';
 import type { Found } from './finding.ts';
+import { expectedApplication, expectedMigrator, loginRoleFaults } from './judge-login-role.ts';
+import { intrudersOf } from './judge-tenant.ts';
+import { isOurRole } from './our-names.ts';
+import type { Ownership } from './reconcile-needs.ts';
 
 /** What a server has, by name. */
 export type ServerObjects = {
@@ -9,18 +13,18 @@ export type ServerObjects = {
 };
 
 type Server = { id: string; name: string };
-type StockCase = { stock: NamedStock; objects: ServerObjects; server: Server };
+type StockCase = { stock: NamedStock; objects: ServerObjects; server: Server; ownership: Ownership };
 
 /** What is wrong with warm databases, template copies and what is in quarantine. What is under way is left alone. */
 export function judgeStock(facts: StockCase): Found[] {
   return [...judgeWarm(facts), ...judgeCopies(facts), ...judgeQuarantine(facts)];
 }
 
-function judgeWarm({ stock, objects, server }: StockCase): Found[] {
+function judgeWarm({ stock, objects, server, ownership }: StockCase): Found[] {
   return stock.warm
     .filter(({ status }) => status === 'ready')
     .flatMap((warm) => {
-      const why = warmFault(warm, objects);
+      const why = warmFault(warm, objects, ownership);
       if (why === undefined) return [];
       return [
         {
@@ -35,28 +39,50 @@ function judgeWarm({ stock, objects, server }: StockCase): Found[] {
     });
 }
 
+/** Whoever claims it makes it a tenant's as it is. */
 function warmFault(
-  { databaseName, migratorRole, applicationRole }: NamedStock['warm'][number],
+  warm: NamedStock['warm'][number],
   { databases, roles }: ServerObjects,
+  ownership: Ownership,
 ): string | undefined {
-  const fault = sealFault(databases.get(databaseName));
-  if (fault !== undefined) return fault;
-  const unfit = [migratorRole, applicationRole].find((name) => !isFit(roles.get(name)));
-  return unfit === undefined
-    ? undefined
-    : `its role ${unfit} is missing, may not log in, or has too many rights`;
-}
-
-function sealFault(database: ListedDatabase | undefined): string | undefined {
+  const { databaseName, migratorRole, applicationRole } = warm;
+  const database = databases.get(databaseName);
   if (database === undefined) return 'it does not exist';
-  if (database.isInvalid) return 'an interrupted DROP left half of it';
-  if (!database.allowsConnections) return 'it allows no connections';
-  if (database.isOpenToPublic) return 'PUBLIC has rights on it';
-  return undefined;
+  const [fault] = [
+    ...sealFaults(database, ownership),
+    ...rightsFaults(database, warm, ownership),
+    ...loginRoleFaults(roles.get(migratorRole), expectedMigrator(migratorRole, ownership))
+      .concat(loginRoleFaults(roles.get(applicationRole), expectedApplication(applicationRole, ownership)))
+      // A limit that was changed in the configuration is set once it is a tenant's.
+      .filter(({ kind }) => kind !== 'connection_limit_differs')
+      .map(({ detail }) => detail),
+  ];
+  return fault;
 }
 
-const isFit = (role: ListedRole | undefined) =>
-  role?.canLogin === true && !role.isPowerful && !role.mayCreateDatabasesOrRoles;
+function sealFaults(database: ListedDatabase, ownership: Ownership): string[] {
+  return [
+    ...(database.isInvalid ? ['an interrupted DROP left half of it'] : []),
+    ...(database.allowsConnections ? [] : ['it allows no connections']),
+    ...(database.isOpenToPublic ? ['PUBLIC has rights on it'] : []),
+    ...(database.isTemplate ? ['it is marked as a template'] : []),
+    ...(isOurRole(database.owner, ownership) ? [`it belongs to ${database.owner}`] : []),
+  ];
+}
+
+function rightsFaults(
+  database: ListedDatabase,
+  warm: NamedStock['warm'][number],
+  ownership: Ownership,
+): string[] {
+  const own = [warm.migratorRole, warm.applicationRole, ownership.neutral.owner];
+  const intruders = intrudersOf(database, warm, ownership);
+  const missing = own.filter((role) => !database.grantees.includes(role));
+  return [
+    ...(intruders.length > 0 ? [`roles of tenants have rights on it: ${intruders.join(', ')}`] : []),
+    ...(missing.length > 0 ? [`it gives no right to ${missing.join(', ')}`] : []),
+  ];
+}
 
 function judgeCopies({ stock, objects, server }: StockCase): Found[] {
   return stock.copies

@@ -1,7 +1,12 @@
 import type { ListedDatabase, ListedRole } from '../databases/inventory.ts';
-import { migratorConnectionLimit } from '../databases/tenant-roles.ts';
 import type { NamedTenant } from '../registry/repositories/named-objects.ts';
 import type { FindingKind, Found, RepairAction } from './finding.ts';
+import {
+  type ExpectedRole,
+  expectedApplication,
+  expectedMigrator,
+  loginRoleFaults,
+} from './judge-login-role.ts';
 import { isOurRole } from './our-names.ts';
 import type { Ownership } from './reconcile-needs.ts';
 
@@ -109,58 +114,22 @@ export function intrudersOf(
 
 function judgeRoles(facts: TenantCase): Found[] {
   const { tenant, objects, ownership } = facts;
-  const { neutral, connectionsPerTenant } = ownership;
   const { migratorRole, applicationRole } = tenant;
   return [
-    ...judgeRole(facts, {
-      name: migratorRole,
-      role: objects.migrator,
-      group: neutral.owner,
-      limit: migratorConnectionLimit,
-    }),
-    ...judgeRole(facts, {
-      name: applicationRole,
-      role: objects.application,
-      group: neutral.application,
-      limit: connectionsPerTenant,
-    }),
-  ];
-}
-
-type Expected = { name: string | null; role: ListedRole | undefined; group: string; limit: number };
-
-function judgeRole(facts: TenantCase, { name, role, group, limit }: Expected): Found[] {
-  if (name === null) return [];
-  const found = (kind: FindingKind, detail: string) => [
-    toFound(facts, { kind, subject: name, action: 'repair_roles', detail }),
-  ];
-  if (role === undefined) return found('role_missing', `its role ${name} does not exist`);
-  const shutOut = whyShutOut(role);
-  const isMember = role.memberOf.length === 1 && role.memberOf[0] === group;
-  return [
-    ...(role.isPowerful || role.mayCreateDatabasesOrRoles
-      ? found('role_powerful', `its role ${name} has rights on the whole server`)
-      : []),
-    ...(isMember
+    ...(migratorRole === null
       ? []
-      : found('role_misplaced', `its role ${name} is a member of ${listOf(role.memberOf)}, not of ${group}`)),
-    ...(shutOut === undefined ? [] : found('role_shut_out', `its role ${name} ${shutOut}`)),
-    ...(role.connectionLimit === limit
+      : judgeRole(facts, objects.migrator, expectedMigrator(migratorRole, ownership))),
+    ...(applicationRole === null
       ? []
-      : found(
-          'connection_limit_differs',
-          `its role ${name} may have ${spoken(role.connectionLimit)} connections, not ${limit}`,
-        )),
+      : judgeRole(facts, objects.application, expectedApplication(applicationRole, ownership))),
   ];
 }
 
-function whyShutOut({ canLogin, validUntil }: ListedRole): string | undefined {
-  if (!canLogin) return 'may not log in';
-  return validUntil === null ? undefined : `may log in only until ${validUntil}`;
+function judgeRole(facts: TenantCase, role: ListedRole | undefined, expected: ExpectedRole): Found[] {
+  return loginRoleFaults(role, expected).map((fault) =>
+    toFound(facts, { ...fault, subject: expected.name, action: 'repair_roles' }),
+  );
 }
-
-const listOf = (names: readonly string[]) => (names.length === 0 ? 'nothing' : names.join(', '));
-const spoken = (limit: number) => (limit < 0 ? 'any number of' : String(limit));
 
 function judgeTenure(facts: TenantCase): Found[] {
   const { tenant, objects } = facts;

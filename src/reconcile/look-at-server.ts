@@ -54,7 +54,7 @@ export async function lookAtServer(needs: ReconcileNeeds, server: Server): Promi
       ...tenants.flatMap((tenant) =>
         judgeTenant({ tenant, objects: objectsOf(tenant, objects), server, ownership }),
       ),
-      ...judgeStock({ stock, objects, server }),
+      ...judgeStock({ stock, objects, server, ownership }),
       ...judgeLeftovers({ objects, named, holdingOurs, server, ownership }),
       ...(await judgeNeutralRoles(session, server.name, ownership)),
       ...judgeConnections(server, await countConnections(session, ownership)),

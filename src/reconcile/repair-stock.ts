@@ -28,7 +28,7 @@ export async function repairStock(
 
 /** All of a server's stock: it is little, and asked in two statements. */
 async function judgeAgain(
-  { registry }: ReconcileNeeds,
+  { registry, ownership }: ReconcileNeeds,
   session: ServerSession,
   server: Server,
 ): Promise<Found[]> {
@@ -40,7 +40,7 @@ async function judgeAgain(
       names: stock.warm.flatMap(({ migratorRole, applicationRole }) => [migratorRole, applicationRole]),
     },
   });
-  return judgeStock({ stock, objects, server });
+  return judgeStock({ stock, objects, server, ownership });
 }
 
 const databasesOf = ({ warm, copies, quarantined }: NamedStock) => [

@@ -1,5 +1,6 @@
 import type { DatabaseServer, TenantDatabaseNames } from '../databases/database-server.ts';
 import { endRoleSessions } from '../databases/end-role-sessions.ts';
+import { freeRole } from '../databases/free-role.ts';
 import { ensureNeutralRoles } from '../databases/neutral-roles.ts';
 import { reclaimDatabase } from '../databases/reclaim-database.ts';
 import { readRoles } from '../databases/role-state.ts';
@@ -123,6 +124,11 @@ async function repairRoles({ needs, session, tenant }: Patient): Promise<void> {
   await ensureNeutralRoles(session, neutral);
   const found = await readRoles(session, [names.migratorRole, names.applicationRole]);
   for (const { name, isPowerful } of found.values()) if (isPowerful) await tameRole(session, name);
+  if (found.has(names.migratorRole))
+    await freeRole(session, { role: names.migratorRole, group: neutral.owner });
+  if (found.has(names.applicationRole)) {
+    await freeRole(session, { role: names.applicationRole, group: neutral.application });
+  }
   await createTenantRoles(session, {
     names,
     neutral,
