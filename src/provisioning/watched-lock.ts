@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { endLockHolders, readBackend } from '../databases/lock-holders.ts';
+import { endLockHolders, endQuietHolders, readBackend } from '../databases/lock-holders.ts';
 import type { ServerSession } from '../databases/server-session.ts';
 import { errors } from '../errors/catalogue.ts';
 import { beatRegularly } from '../registry/beat-regularly.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
 import {
   beatOn,
-  findSilentHolder,
+  findHolder,
   type Heart,
   startBeating,
   stopBeating,
@@ -34,16 +34,20 @@ type Needs = { registry: RegistryDatabase; log: Logger };
 const holderOf = (backend: number) => `backend ${backend}`;
 const backendOf = (holder: string) => Number(holder.replace('backend ', ''));
 
-/** A process that was stopped in its tracks keeps its session, and with it the lock, for ever. */
+/**
+ * A process that was stopped in its tracks keeps its session, and with it the lock, for ever: also one that was
+ * stopped between the lock and its first beat.
+ */
 export async function endSilentHolder(
   { registry, log }: Needs,
   session: ServerSession,
   { key, heart, work }: WatchedLock,
 ): Promise<void> {
-  const holder = await findSilentHolder(registry, heart, silentAfterMs);
-  if (holder === undefined) return;
+  const known = await findHolder(registry, heart, silentAfterMs);
   // Only the one that was silent: another may have taken the lock since, and be about to beat.
-  const ended = await endLockHolders(session, key, backendOf(holder));
+  const silent = known?.isSilent ? await endLockHolders(session, key, backendOf(known.holder)) : 0;
+  const sparing = known === undefined || known.isSilent ? null : backendOf(known.holder);
+  const ended = silent + (await endQuietHolders(session, key, { quietMs: silentAfterMs, sparing }));
   if (ended > 0) log.warn({ lock: key }, `${work} hangs in another process: its session was ended`);
 }
 

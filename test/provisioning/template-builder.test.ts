@@ -129,6 +129,18 @@ describe('waiting for the template’s lock', () => {
     await holder.close();
   });
 
+  it('ends a holder that was stopped before its first beat', async () => {
+    const place = await placeOf(new AbortController().signal);
+    const frozen = await openServerSession(place.server, {
+      applicationName: 'frozen',
+      statementTimeoutMs: 60_000,
+    });
+    expect(await frozen.lock(`template:${place.template.id}`, 0)).toBe(true);
+    expect(await withTemplateLock(needs(), place, async () => 'mine')).toBe('mine');
+    await expect(frozen.rows('SELECT 1 AS one')).rejects.toThrow();
+    await frozen.close();
+  });
+
   it('goes on when work that heeds no signal is stopped', async () => {
     const stop = new AbortController();
     const place = await placeOf(stop.signal);

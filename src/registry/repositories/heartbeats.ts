@@ -30,19 +30,20 @@ export async function stopBeating(executor: RegistryExecutor, { name, holder }: 
   await executor.deleteFrom('heartbeats').where('name', '=', name).where('holder', '=', holder).execute();
 }
 
-/** The holder that was silent for longer than that; undefined when there is none, or it is alive. */
-export async function findSilentHolder(
+export type KnownHolder = { holder: string; isSilent: boolean };
+
+/** Who beats under that name, and whether it was silent for longer than `silentMs`. */
+export async function findHolder(
   executor: RegistryExecutor,
   name: string,
   silentMs: number,
-): Promise<string | undefined> {
-  const row = await executor
+): Promise<KnownHolder | undefined> {
+  return executor
     .selectFrom('heartbeats')
     .select('holder')
+    .select(sql<boolean>`beat_at < now() - make_interval(secs => ${silentMs / 1_000})`.as('isSilent'))
     .where('name', '=', name)
-    .where(sql<boolean>`beat_at < now() - make_interval(secs => ${silentMs / 1_000})`)
     .executeTakeFirst();
-  return row?.holder;
 }
 
 /** Whoever says that it is alive, and when it last did. */
