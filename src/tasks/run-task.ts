@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { sqlState } from '../databases/sql-state.ts';
 import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
 import { beatRegularly } from '../registry/beat-regularly.ts';
@@ -10,6 +12,7 @@ import {
   giveBackTask,
   type OwnedTask,
   type Task,
+  type TaskEnd,
 } from '../registry/repositories/tasks.ts';
 import type { JsonValue } from '../registry/tables.generated.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -21,6 +24,8 @@ export const staleAfterMs = 5_000;
 const beatEveryMs = 1_000;
 /** A task that ends its worker each time is not tried for ever. */
 const mostAttempts = 3;
+const mostTriesToKeep = 10;
+const keepAgainMs = 500;
 const superseded = 'The task was cancelled, or another worker has taken it over';
 
 export type TaskRunnerNeeds = {
@@ -51,19 +56,49 @@ type OwnedRow = Task & OwnedTask;
 async function work(needs: TaskRunnerNeeds, task: OwnedRow, stop: AbortSignal): Promise<void> {
   const { registry, log } = needs;
   const heart = startHeart(needs, task, stop);
+  const facts = { task_id: task.id, kind: task.kind };
   try {
-    if (task.attempts > mostAttempts) throw errors.taskAbandoned(mostAttempts);
-    const result = await handle(needs, task, heart.signal);
-    const isOurs = await finishTask(registry, task, { status: 'completed', result });
-    log.info({ task_id: task.id, kind: task.kind }, isOurs ? 'Task completed' : superseded);
-  } catch (error) {
-    if (stop.aborted) return await giveBackTask(registry, task);
-    const { code: errorCode, detail: errorDetail } = describe(error);
-    const isOurs = await finishTask(registry, task, { status: 'failed', errorCode, errorDetail });
-    if (isOurs) log.error({ err: error, task_id: task.id, kind: task.kind }, 'Task failed');
-    else log.info({ task_id: task.id, kind: task.kind }, superseded);
+    const outcome = await attempt(needs, task, heart.signal);
+    // What is done is done, also when the process ends meanwhile.
+    if (outcome.end.status === 'failed' && stop.aborted) return await giveBackTask(registry, task);
+    if (!(await keep(needs, task, outcome.end))) log.info(facts, superseded);
+    else if (outcome.end.status === 'completed') log.info(facts, 'Task completed');
+    else log.error({ err: outcome.error, ...facts }, 'Task failed');
   } finally {
     heart.stop();
+  }
+}
+
+type Outcome = { end: TaskEnd; error?: unknown };
+
+async function attempt(needs: TaskRunnerNeeds, task: OwnedRow, signal: AbortSignal): Promise<Outcome> {
+  try {
+    if (task.attempts > mostAttempts) throw errors.taskAbandoned(mostAttempts);
+    return { end: { status: 'completed', result: await handle(needs, task, signal) } };
+  } catch (error) {
+    return { end: failure(error), error };
+  }
+}
+
+function failure(error: unknown): TaskEnd {
+  const { code: errorCode, detail: errorDetail } = describe(error);
+  return { status: 'failed', errorCode, errorDetail };
+}
+
+/**
+ * The registry may be away for a moment when the work is done. When it stays away, the task is another
+ * worker's, which does it again. @returns false when it is another's already.
+ */
+async function keep({ registry, log }: TaskRunnerNeeds, task: OwnedRow, end: TaskEnd): Promise<boolean> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await finishTask(registry, task, end);
+    } catch (error) {
+      if (isUnfit(error)) return await finishTask(registry, task, failure(error));
+      if (tries === mostTriesToKeep) throw error;
+      log.warn({ err: error, task_id: task.id }, 'The end of a task was not written; it is tried again');
+      await delay(keepAgainMs);
+    }
   }
 }
 
@@ -73,6 +108,9 @@ function handle(needs: TaskRunnerNeeds, { kind, parameters }: Task, signal: Abor
   const handler = needs.handlers[known] as TaskHandler<TaskKind>;
   return handler(taskKinds[known].parse(parameters), signal);
 }
+
+/** A result that is no JSON to PostgreSQL stays so. */
+const isUnfit = (error: unknown): boolean => sqlState(error)?.startsWith('22') === true;
 
 /** What is not ours is a defect or comes from a driver; operators see it, as the log does. */
 function describe(error: unknown): { code: string; detail: string } {

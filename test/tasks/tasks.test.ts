@@ -71,6 +71,37 @@ test('an error is kept for the person who asked, and the task is not tried again
   });
 });
 
+test('what is done stays done although the registry refuses to hear of it for a moment', async () => {
+  const id = await bench.plan();
+  const refuseTwice = `
+    CREATE SEQUENCE refusals;
+    CREATE FUNCTION refuse_twice() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF nextval('refusals') <= 2 THEN RAISE 'shutting down' USING ERRCODE = '57P01'; END IF;
+      RETURN new;
+    END $$;
+    CREATE TRIGGER refuse_twice BEFORE UPDATE ON tasks FOR EACH ROW
+      WHEN (new.status IN ('completed', 'failed')) EXECUTE FUNCTION refuse_twice()`;
+  await sql.raw(refuseTwice).execute(bench.database());
+  let calls = 0;
+  const run = bench.runner({
+    'reconcile.plan': async () => {
+      calls += 1;
+      return 'done';
+    },
+  });
+  await run(id, signal);
+  await sql`DROP TRIGGER refuse_twice ON tasks`.execute(bench.database());
+  expect(calls).toBe(1);
+  expect(await read(id)).toMatchObject({ status: 'completed', result: 'done', errorCode: null });
+});
+
+test('a result that the registry cannot keep fails by name', async () => {
+  const id = await bench.plan();
+  await bench.runner({ 'reconcile.plan': async () => 'a zero byte: \u0000' })(id, signal);
+  expect(await read(id)).toMatchObject({ status: 'failed', errorCode: 'internal_error' });
+});
+
 test('many workers are rung, and one of them gets the task', async () => {
   const id = await bench.plan();
   let calls = 0;
