@@ -37,8 +37,9 @@ export async function applyRegistryMigrations(config: Config): Promise<string[]>
     onConnectionError: (error) => broken.push(error),
   });
   try {
-    const applied = await createRegistryMigrator(database, migrationsFolder).apply();
+    // Whoever starts next looks at the registry alone: what broke off before it was migrated is made up for.
     await migrateQueue(login, separate);
+    const applied = await createRegistryMigrator(database, migrationsFolder).apply();
     if (separate !== undefined) await grantToRuntime(database, separate);
     return applied;
   } finally {
