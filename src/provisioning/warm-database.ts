@@ -24,8 +24,6 @@ export type WarmDatabaseNeeds = {
   credentials: Credentials;
   making: DatabaseMaking;
   connectionsPerTenant: number;
-  /** Whether a seed or a rename is due after a claim. */
-  needsRun: boolean;
   around: Around;
   log: Logger;
 };
@@ -82,7 +80,6 @@ export function createWarmDatabases(needs: WarmDatabaseNeeds) {
         applicationRole: names.applicationRole,
         ...sealed,
         connectionLimit: needs.connectionsPerTenant,
-        needsRun: needs.needsRun,
       });
       if (!isReserved) return false;
       const passwords = credentials.open({ databaseId: id, ...sealed });

@@ -1,11 +1,13 @@
 import { createBell } from '../registry/bell.ts';
 import type { Messages } from '../registry/messages.ts';
 import { type DatabaseServerRow, listServers } from '../registry/repositories/database-servers.ts';
-import { setNeedsRun } from '../registry/repositories/warm-databases.ts';
+import { announceNeedsRun } from '../registry/repositories/warm-databases.ts';
 import { createOutages } from './outages.ts';
 import { createWarmLook, type WarmLookNeeds, type WarmOutcome } from './warm-look.ts';
 
 export type WarmKeeperNeeds = Omit<WarmLookNeeds, 'outages'> & {
+  /** Whether a seed or a rename is due after a claim. */
+  needsRun: boolean;
   messages: Pick<Messages, 'on' | 'onReconnect'>;
   /** Instead of the usual pauses before the next look, and after a first failure. */
   pauseMs?: number | undefined;
@@ -66,8 +68,11 @@ export function createWarmKeeper(needs: WarmKeeperNeeds) {
   }
 
   return {
-    /** Call before anybody may claim: says whether a registration may take what is there without a worker. */
-    announce: () => setNeedsRun(registry, needs.needsRun),
+    /**
+     * Call before anybody may claim: says whether a registration may take what is there without a worker. What
+     * was announced last holds for all workers.
+     */
+    announce: () => announceNeedsRun(registry, needs.needsRun),
 
     start(): void {
       if (!signal.aborted) life = live();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { announceNeedsRun } from '../../src/registry/repositories/warm-databases.ts';
 import { type Bench, createProvisioningBench } from '../support/provisioning-bench.ts';
 import { findTenantOf, look, noSchedule, readyCopy, tablesOf } from './template-facts.ts';
 import {
@@ -64,6 +65,28 @@ describe('warm databases', () => {
     await inRegistry(`UPDATE database_servers SET status = 'open'`);
     await wake();
     await untilWarm(bench, 2);
+  });
+
+  it('of a worker from before a seed was set are no registration’s without it', async () => {
+    const { registry } = bench.platform;
+    const old = await untilWarm(bench, 2);
+    // What a new worker does at its start; the one of this bench goes on with what it was told.
+    await announceNeedsRun(registry, true);
+    await inRegistry(`UPDATE warm_databases SET status = 'retiring'`);
+    await wake();
+    await vi.waitFor(async () => {
+      const pool = await untilWarm(bench, 2);
+      expect(pool.filter(({ id }) => old.some((each) => each.id === id))).toEqual([]);
+      expect(pool.map(({ needsRun }) => needsRun)).toEqual([true, true]);
+    }, patient);
+    const { runId } = await bench.request('Not Without It');
+    const progress = await bench.provisioning.waitForRun(runId, 30_000);
+    expect(progress).toMatchObject({ status: 'completed' });
+    // By a run that would have done what is due, not by the registration itself.
+    expect(progress?.steps.map(({ name }) => name)).toContain('place-tenant');
+    expect(await readRun(bench, runId)).toMatchObject({ way: 'warm' });
+    await announceNeedsRun(registry, false);
+    expect((await untilWarm(bench, 2)).map(({ needsRun }) => needsRun)).toEqual([false, false]);
   });
 
   it('take no more places than a server has', async () => {

@@ -60,11 +60,20 @@ export async function isProvisioningUnderWay(executor: RegistryExecutor): Promis
  */
 export async function reserveWarmDatabase(
   registry: RegistryDatabase,
-  warm: Insertable<WarmDatabases>,
+  warm: Omit<Insertable<WarmDatabases>, 'needsRun'>,
 ): Promise<boolean> {
   return registry.transaction().execute(async (trx) => {
     if (!(await takeRoomQuietly(trx, warm.serverId))) return false;
-    await trx.insertInto('warmDatabases').values(warm).execute();
+    // Locked: whoever announces something else at this moment finds the new row, or is found by it.
+    const { warmNeedsRun: needsRun } = await trx
+      .selectFrom('installation')
+      .select('warmNeedsRun')
+      .forShare()
+      .executeTakeFirstOrThrow();
+    await trx
+      .insertInto('warmDatabases')
+      .values({ ...warm, needsRun })
+      .execute();
     return true;
   });
 }
@@ -113,9 +122,15 @@ export async function forgetWarmDatabase(executor: RegistryExecutor, id: string)
   await executor.deleteFrom('warmDatabases').where('id', '=', id).where('status', '=', 'retiring').execute();
 }
 
-/** Says of the whole pool whether something is left to do after a claim. */
-export async function setNeedsRun(executor: RegistryExecutor, needsRun: boolean): Promise<void> {
-  await executor.updateTable('warmDatabases').set({ needsRun }).where('needsRun', '<>', needsRun).execute();
+/**
+ * Says of the whole pool, and of what any process adds to it, whether something is left to do after a claim:
+ * while workers are replaced one by one, those of the configuration before go on for some time.
+ */
+export async function announceNeedsRun(registry: RegistryDatabase, needsRun: boolean): Promise<void> {
+  await registry.transaction().execute(async (trx) => {
+    await trx.updateTable('installation').set({ warmNeedsRun: needsRun }).execute();
+    await trx.updateTable('warmDatabases').set({ needsRun }).where('needsRun', '<>', needsRun).execute();
+  });
 }
 
 export type WarmCount = {
