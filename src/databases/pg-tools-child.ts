@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { errors } from '../errors/catalogue.ts';
 
 export type ToolRun = {
   readonly command: string;
@@ -30,7 +31,7 @@ const KEPT_BYTES = 256 * 1024;
 const LONGEST_WORDS = 500;
 const KILL_AFTER_MS = 2_000;
 
-/** Runs a program to its end. Throws the signal's reason when it was aborted, and what `spawn` says. */
+/** Runs a program to its end. Throws the signal's reason when it was aborted, and `pg_dump_failed` when it cannot be started. */
 export async function runTool(run: ToolRun): Promise<ToolOutcome> {
   run.signal.throwIfAborted();
   const output = run.stdoutFile === undefined ? undefined : await open(run.stdoutFile, 'wx', 0o600);
@@ -63,9 +64,20 @@ async function runChild(run: ToolRun, output: FileHandle | undefined): Promise<T
 
 function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => reject(notStarted(child, error)));
     child.once('close', resolve);
   });
+}
+
+function notStarted(child: ChildProcess, error: Error) {
+  const program = child.spawnfile;
+  const mend =
+    'code' in error && error.code === 'ENOENT'
+      ? `Install "${program}" where this process runs, in one of the folders of its PATH`
+      : `See that this process may run "${program}"`;
+  return errors
+    .pgDumpFailed(`"${program}" could not be started (${error.message}). ${mend}.`)
+    .causedBy(error);
 }
 
 /** A child that ends without reading everything says why itself. */

@@ -13,7 +13,10 @@ type DockerPlace = {
   readonly dockerHost?: string;
   readonly serverMajor: number;
   readonly path: string | undefined;
+  readonly answerMs?: number;
 };
+
+const DOCKER_ANSWER_MS = 30_000;
 
 type ContainerRun = {
   readonly script: string;
@@ -97,8 +100,15 @@ async function runInContainer(place: DockerPlace, request: ContainerRun): Promis
 type RunInContainer = (request: ContainerRun) => Promise<ToolOutcome>;
 
 async function findMajor(place: DockerPlace, run: RunInContainer): Promise<number> {
-  const signal = AbortSignal.timeout(30_000);
-  const outcome = await run({ script: 'pg_dump --version', args: [], signal });
+  const signal = AbortSignal.timeout(place.answerMs ?? DOCKER_ANSWER_MS);
+  const outcome = await run({ script: 'pg_dump --version', args: [], signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    const where = place.dockerHost === undefined ? '' : ` at ${place.dockerHost}`;
+    const mend = `See that the Docker daemon${where} is reachable and the container is not paused.`;
+    throw errors
+      .pgDumpFailed(`docker exec ${place.container} gave no answer in time. ${mend}`)
+      .causedBy(error);
+  });
   const found = parseVersion(`pg_dump in the container ${place.container}`, outcome.stdout);
   if (found === undefined) throw errors.pgDumpFailed(`docker exec ${place.container}: ${outcome.lastWords}`);
   if (found.major < place.serverMajor)

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
 import { DEFAULT_PATH, runTool } from './pg-tools-child.ts';
 
@@ -11,13 +12,17 @@ export type LocalToolsPlace = {
   readonly serverMajor: number;
   /** PATH of this process; the usual folders of the system if left out. */
   readonly searchPath?: string;
+  /** How long a program may take to say its version. */
+  readonly answerMs?: number;
 };
+
+const ANSWER_MS = 10_000;
 
 export type FoundTools = { readonly pgDump: string; readonly pgRestore: string; readonly major: number };
 
 type Program = { readonly path: string; readonly version: string; readonly major: number };
 
-/** Throws `pg_dump_missing` or `pg_dump_too_old`. */
+/** Throws `pg_dump_missing`, `pg_dump_too_old`, or `pg_dump_failed` where the only one cannot be run. */
 export async function findLocalTools(place: LocalToolsPlace): Promise<FoundTools> {
   const folders = await candidateFolders(place);
   const pgDump = await choose(
@@ -26,26 +31,44 @@ export async function findLocalTools(place: LocalToolsPlace): Promise<FoundTools
   );
   const beside = [dirname(pgDump.path), ...folders];
   // An archive of a newer pg_dump cannot be read by an older pg_restore.
-  const pgRestore = await choose(programs(beside, 'pg_restore'), { serverMajor: pgDump.major });
+  const pgRestore = await choose(programs(beside, 'pg_restore'), {
+    ...place,
+    serverMajor: pgDump.major,
+  });
   return { pgDump: pgDump.path, pgRestore: pgRestore.path, major: pgDump.major };
 }
 
-async function choose(paths: readonly string[], place: { serverMajor: number }): Promise<Program> {
-  const found = (await Promise.all(paths.map(readVersion))).filter((program) => program !== undefined);
+type Wanted = Pick<LocalToolsPlace, 'serverMajor' | 'answerMs'>;
+
+async function choose(paths: readonly string[], place: Wanted): Promise<Program> {
+  const asked = await Promise.all(paths.map((path) => readVersion(path, place.answerMs ?? ANSWER_MS)));
+  const found = asked.filter(isProgram);
   const suitable = found.filter(({ major }) => major >= place.serverMajor);
   const [tooOld] = found;
   // The server's own major before newer ones: nothing is then lost in translation.
   const best = suitable.find(({ major }) => major === place.serverMajor) ?? suitable[0];
   if (best !== undefined) return best;
   if (tooOld !== undefined) throw errors.pgDumpTooOld(tooOld.path, tooOld.version, place.serverMajor);
-  throw errors.pgDumpMissing(place.serverMajor);
+  throw asked.find((answer) => answer instanceof AppError) ?? errors.pgDumpMissing(place.serverMajor);
 }
 
-async function readVersion(path: string): Promise<Program | undefined> {
+function isProgram(answer: Program | AppError | undefined): answer is Program {
+  return answer !== undefined && !(answer instanceof AppError);
+}
+
+/** One that cannot be run, or hangs, keeps nobody from finding another one: its error is a result. */
+async function readVersion(path: string, answerMs: number): Promise<Program | AppError | undefined> {
   if (!(await isExecutable(path))) return undefined;
-  const signal = AbortSignal.timeout(10_000);
-  const { stdout } = await runTool({ command: path, args: ['--version'], env: {}, signal });
-  return parseVersion(path, stdout);
+  const signal = AbortSignal.timeout(answerMs);
+  try {
+    const { stdout } = await runTool({ command: path, args: ['--version'], env: {}, signal });
+    return parseVersion(path, stdout);
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    if (!signal.aborted) throw error;
+    const why = `"${path} --version" gave no answer in ${answerMs} ms. Run it by hand, or set PG_DUMP to another one.`;
+    return errors.pgDumpFailed(why).causedBy(error);
+  }
 }
 
 /** Reads `pg_dump (PostgreSQL) 15.18 (Debian …)`; undefined for what is no such program. */

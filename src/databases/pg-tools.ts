@@ -8,10 +8,16 @@ export type PgToolsPlace = LocalToolsPlace & {
   readonly docker?: { readonly container: string; readonly dockerHost?: string };
 };
 
-/** Throws `pg_dump_missing` or `pg_dump_too_old`. */
+/** Throws `pg_dump_missing`, `pg_dump_too_old`, or `pg_dump_failed` where a program cannot be run. */
 export async function findPgTools(place: PgToolsPlace): Promise<PgTools> {
   if (place.docker !== undefined) {
-    return createDockerTools({ ...place.docker, serverMajor: place.serverMajor, path: place.searchPath });
+    const { docker, serverMajor, searchPath: path, answerMs } = place;
+    return createDockerTools({
+      ...docker,
+      serverMajor,
+      path,
+      ...(answerMs === undefined ? {} : { answerMs }),
+    });
   }
   return createLocalTools(await findLocalTools(place));
 }

@@ -35,18 +35,18 @@ export function createTemplateRefresh({ registry, servers, templates }: Template
     const { id: environmentServer } = await servers.announceEnvironmentServer();
     const others = await listServersOfTemplate(registry, template.id);
     const refreshed: ServerRefreshed[] = [];
-    let trouble: AppError | undefined;
+    const troubles: unknown[] = [];
     for (const serverId of new Set([environmentServer, ...others])) {
       try {
         refreshed.push({ serverId, ...(await refreshOn(serverId, template, signal)) });
       } catch (error) {
-        if (signal.aborted || !(error instanceof AppError)) throw error;
-        trouble ??= error;
+        if (signal.aborted) throw error;
+        troubles.push(error);
       }
     }
-    const kept = trouble === undefined ? null : { code: trouble.code, detail: trouble.message };
-    await noteTemplateTrouble(registry, template.id, kept);
-    if (trouble !== undefined) throw trouble;
+    const [first] = troubles;
+    await noteTemplateTrouble(registry, template.id, troubles.length === 0 ? null : toTrouble(first));
+    if (troubles.length > 0) throw first;
     return refreshed;
   }
 
@@ -63,6 +63,15 @@ export function createTemplateRefresh({ registry, servers, templates }: Template
       );
       return { template: template.key, servers: await Promise.all(reports) };
     },
+  };
+}
+
+/** What is no error of the platform's own is kept as well: whoever waits for the template asks why. */
+function toTrouble(error: unknown): { code: string; detail: string } {
+  if (error instanceof AppError) return { code: error.code, detail: error.message };
+  return {
+    code: errors.internal.definition.code,
+    detail: error instanceof Error ? error.message : String(error),
   };
 }
 
