@@ -24,7 +24,14 @@ export const reconcileReport = z.looseObject({
   omitted: z.number().default(0),
   unchecked: z.array(z.looseObject({ subject: z.string(), reason: z.string() })),
   quarantined: z
-    .array(z.looseObject({ server: z.string(), name: z.string(), reason: z.string() }))
+    .array(
+      z.looseObject({
+        server: z.string(),
+        name: z.string(),
+        reason: z.string(),
+        released_at: z.string().nullish(),
+      }),
+    )
     .default([]),
   /** Of an apply. */
   repairs: z.array(repair).optional(),
@@ -32,11 +39,12 @@ export const reconcileReport = z.looseObject({
 export type ReconcileReport = z.infer<typeof reconcileReport>;
 
 export const dropped = z.looseObject({ dropped: z.string(), server: z.string() });
+export const released = z.looseObject({ released: z.string(), server: z.string() });
 
 const started = z.looseObject({ job_id: z.string() });
 const path = '/api/admin/reconcile';
 
-export type Drop = { name: string; server?: string };
+type Choice = { name: string; server?: string };
 
 export function createReconcileCalls(ask: Ask) {
   const waiting = (waitSeconds: number) => ({ prefer: preference(waitSeconds) });
@@ -52,10 +60,15 @@ export function createReconcileCalls(ask: Ask) {
         { method: 'POST', path: `${path}/apply`, body: { depth }, headers: waiting(waitSeconds) },
         z.union([reconcileReport, started]),
       ),
-    dropQuarantined: (body: Drop, waitSeconds: number) =>
+    dropQuarantined: (body: Choice, waitSeconds: number) =>
       ask(
         { method: 'POST', path: `${path}/drop-quarantined`, body, headers: waiting(waitSeconds) },
         z.union([dropped, started]),
+      ),
+    releaseQuarantined: (body: Choice, waitSeconds: number) =>
+      ask(
+        { method: 'POST', path: `${path}/release-quarantined`, body, headers: waiting(waitSeconds) },
+        z.union([released, started]),
       ),
   };
 }

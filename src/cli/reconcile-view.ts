@@ -21,7 +21,12 @@ export function renderReconcile(report: ReconcileReport, look: Look): string {
     section(
       look,
       'In quarantine',
-      report.quarantined.map(({ server, name }) => printable(`${name} on ${server}`)),
+      whereIs(report, ({ released_at }) => !released_at),
+    ),
+    section(
+      look,
+      'Released to an operator',
+      whereIs(report, ({ released_at }) => Boolean(released_at)),
     ),
     summaryOf(report),
   ];
@@ -52,6 +57,12 @@ function notDoneIn({ repairs = [] }: ReconcileReport): string[] {
   return repairs
     .filter(({ outcome }) => outcome !== 'done' && outcome !== 'gone')
     .map(({ subject, outcome, detail }) => printable(`${subject}: ${outcome}${detail ? `, ${detail}` : ''}`));
+}
+
+type Quarantined = ReconcileReport['quarantined'][number];
+
+function whereIs({ quarantined }: ReconcileReport, isWanted: (each: Quarantined) => boolean): string[] {
+  return quarantined.filter(isWanted).map(({ server, name }) => printable(`${name} on ${server}`));
 }
 
 function summaryOf({ compared, findings, omitted }: ReconcileReport): string {

@@ -22,6 +22,12 @@ export async function forbidConnections(session: ServerSession, database: string
   await retryConcurrentUpdate(() => session.run(statement));
 }
 
+/** Takes back what `forbidConnections` did; rights are as they were. */
+export async function allowConnections(session: ServerSession, database: string): Promise<void> {
+  const statement = `ALTER DATABASE ${quoteIdentifier(database)} ALLOW_CONNECTIONS true`;
+  await retryConcurrentUpdate(() => session.run(statement));
+}
+
 async function endSessions(session: ServerSession, database: string): Promise<void> {
   const deadline = Date.now() + END_TIMEOUT_MS;
   for (let emptyLooks = 0; ; await delay(POLL_MS)) {

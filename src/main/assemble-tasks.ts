@@ -20,6 +20,7 @@ function assembleTaskHandlers({ workbench, reconcile, doctor }: HandlerParts): P
     'doctor.check': (_, signal) => doctor.check(signal),
     'doctor.fix': (_, signal) => doctor.fix(signal),
     'reconcile.drop': (choice) => reconcile.dropQuarantined(choice),
+    'reconcile.release': (choice) => reconcile.releaseQuarantined(choice),
   };
 }
 

@@ -158,7 +158,7 @@ function repair(needs: ReconcileNeeds, { first, group, evenInUse }: Case): Promi
     case 'object':
       return repairLeftover(needs, { server, name: target.name, found: first, evenInUse });
     default:
-      return repairStock(needs, { server, found: first });
+      return repairStock(needs, { server, found: first, evenInUse });
   }
 }
 

@@ -112,7 +112,7 @@ function templateFault(database: ListedDatabase | undefined): string | undefined
 }
 
 function judgeQuarantine({ stock, objects, server }: StockCase): Found[] {
-  return stock.quarantined.flatMap(({ id, name, isNamed }): Found[] => {
+  return stock.quarantined.flatMap(({ id, name, isNamed, isReleased }): Found[] => {
     const database = objects.databases.get(name);
     const about = {
       server: server.name,
@@ -128,8 +128,11 @@ function judgeQuarantine({ stock, objects, server }: StockCase): Found[] {
       const detail = `The database ${name} was in quarantine and is gone.`;
       return [{ ...about, kind: 'quarantined_gone', detail, action: 'forget_quarantined' }];
     }
-    if (!database.allowsConnections || database.isInvalid) return [];
-    const detail = `The database ${name} is in quarantine, and somebody has opened it.`;
-    return [{ ...about, kind: 'quarantined_open', detail, action: 'close_again' }];
+    if (isReleased || !database.allowsConnections || database.isInvalid) return [];
+    const { sessions } = database;
+    const use = sessions > 0 ? ` ${sessions} sessions are in it.` : '';
+    const detail = `The database ${name} is in quarantine, and somebody has opened it.${use}`;
+    const isInUse = sessions > 0 && { isInUse: true as const };
+    return [{ ...about, ...isInUse, kind: 'quarantined_open', detail, action: 'close_again' }];
   });
 }

@@ -1,9 +1,11 @@
 import { listQuarantined } from '../registry/repositories/quarantined-objects.ts';
 import { applyRepairs, type Repair } from './apply-repairs.ts';
 import { type CheckOptions, type Consistency, checkConsistency } from './check-consistency.ts';
-import { dropQuarantined, type QuarantineChoice } from './drop-quarantined.ts';
+import { dropQuarantined } from './drop-quarantined.ts';
+import type { QuarantineChoice } from './find-in-quarantine.ts';
 import { type Finding, toFinding } from './finding.ts';
 import type { ReconcileNeeds } from './reconcile-needs.ts';
+import { releaseQuarantined } from './release-quarantined.ts';
 import { createSetbacks } from './setbacks.ts';
 import type { Unchecked } from './unchecked.ts';
 
@@ -16,7 +18,14 @@ export type ReconcileReport = {
   omitted: number;
   unchecked: Unchecked[];
   /** What is shut and kept for an operator to decide on. */
-  quarantined: { server: string; name: string; reason: string; quarantined_at: string }[];
+  quarantined: {
+    server: string;
+    name: string;
+    reason: string;
+    quarantined_at: string;
+    /** Since when it is an operator's. */
+    released_at: string | null;
+  }[];
 };
 
 export type Tended = Pick<Consistency, 'found' | 'unchecked'> & { repairs: Repair[] };
@@ -53,6 +62,9 @@ export function createReconcile(needs: ReconcileNeeds) {
 
     /** Destroys a database that is in quarantine. @throws not_found */
     dropQuarantined: (choice: QuarantineChoice) => dropQuarantined(needs, choice),
+
+    /** Gives it to an operator instead, who is let in and left alone. @throws not_found */
+    releaseQuarantined: (choice: QuarantineChoice) => releaseQuarantined(needs, choice),
   };
 }
 
@@ -63,11 +75,12 @@ async function report(
   { depth, compared, found, unchecked }: Consistency,
 ): Promise<ReconcileReport> {
   const findings = found.slice(0, mostListed).map(toFinding);
-  const quarantined = (await listQuarantined(registry)).map(({ server, name, reason, quarantinedAt }) => ({
-    server,
-    name,
-    reason,
-    quarantined_at: quarantinedAt.toISOString(),
+  const quarantined = (await listQuarantined(registry)).map((each) => ({
+    server: each.server,
+    name: each.name,
+    reason: each.reason,
+    quarantined_at: each.quarantinedAt.toISOString(),
+    released_at: each.releasedAt?.toISOString() ?? null,
   }));
   return { depth, compared, findings, omitted: found.length - findings.length, unchecked, quarantined };
 }

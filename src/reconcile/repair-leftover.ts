@@ -1,4 +1,3 @@
-import { closeDatabase } from '../databases/close-database.ts';
 import { dropDatabase } from '../databases/drop-database.ts';
 import { dropLoginRoles } from '../databases/drop-tenant-roles.ts';
 import { listDatabasesWithObjectsOf } from '../databases/inventory.ts';
@@ -11,6 +10,7 @@ import { judgeLeftovers } from './judge-leftovers.ts';
 import { readServerObjects, type Server } from './look-at-server.ts';
 import { type ReconcileNeeds, withSession } from './reconcile-needs.ts';
 import { busy, done, gone, type Mended, unchanged } from './repair-outcome.ts';
+import { lockLeftover, shutAway } from './shut-away.ts';
 
 export type LeftoverRepair = { server: Server; name: string; found: Found; evenInUse: boolean };
 
@@ -19,7 +19,7 @@ export async function repairLeftover(needs: ReconcileNeeds, repair: LeftoverRepa
   const { action, kind } = repair.found;
   if (action === undefined) return gone;
   return withSession(needs, repair.server.id, async (session) => {
-    if (!(await session.lock(`leftover:${repair.name}`, 0))) return busy;
+    if (!(await lockLeftover(session, repair.name))) return busy;
     const now = await judgeAgain(needs, session, repair);
     if (now === undefined || now.kind !== kind || now.action !== action) return gone;
     if (now.isInUse && !repair.evenInUse) return busy;
@@ -50,10 +50,10 @@ type Act = (needs: ReconcileNeeds, session: ServerSession, repair: LeftoverRepai
 const nothing: Act = async () => undefined;
 
 const acts: Partial<Record<RepairAction, Act>> = {
-  async quarantine({ registry }, session, { server, name, found }) {
+  async quarantine({ registry, ownership }, session, { server, name, found }) {
     // The row first: a database that is shut and that nobody names would only be found again.
     await quarantineDatabase(registry, { serverId: server.id, name, reason: found.detail });
-    await closeDatabase(session, name);
+    await shutAway(session, name, ownership);
   },
   drop_half_dropped: (_needs, session, { name }) => dropDatabase(session, name),
   drop_template: (_needs, session, { name }) => dropTemplate(session, name),

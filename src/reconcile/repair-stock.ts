@@ -1,4 +1,3 @@
-import { closeDatabase } from '../databases/close-database.ts';
 import type { ServerSession } from '../databases/server-session.ts';
 import { publish } from '../registry/messages.ts';
 import { listNamedStock, type NamedStock } from '../registry/repositories/named-objects.ts';
@@ -8,18 +7,21 @@ import { type Found, keyOf } from './finding.ts';
 import { judgeStock } from './judge-stock.ts';
 import { readServerObjects, type Server } from './look-at-server.ts';
 import { type ReconcileNeeds, withSession } from './reconcile-needs.ts';
-import { done, gone, type Mended, unchanged } from './repair-outcome.ts';
+import { busy, done, gone, type Mended, unchanged } from './repair-outcome.ts';
+import { lockLeftover, shutAway } from './shut-away.ts';
 
 /** Takes out of use what of the stock is broken; those who keep the stock replace it. */
 export async function repairStock(
   needs: ReconcileNeeds,
-  { server, found }: { server: Server; found: Found },
+  { server, found, evenInUse }: { server: Server; found: Found; evenInUse: boolean },
 ): Promise<Mended> {
   return withSession(needs, server.id, async (session) => {
+    if (found.target.of === 'quarantine' && !(await lockLeftover(session, found.target.name))) return busy;
     const look = async () =>
       (await judgeAgain(needs, session, server)).find((each) => keyOf(each) === keyOf(found));
     const now = await look();
     if (now?.action === undefined || now.action !== found.action) return gone;
+    if (now.isInUse && !evenInUse) return busy;
     await mend(needs, session, now);
     const left = await look();
     return left === undefined ? done(now.action) : unchanged([left]);
@@ -49,7 +51,7 @@ const databasesOf = ({ warm, copies, quarantined }: NamedStock) => [
 ];
 
 async function mend(
-  { registry, loseCopy }: ReconcileNeeds,
+  { registry, ownership, loseCopy }: ReconcileNeeds,
   session: ServerSession,
   { target, action }: Found,
 ): Promise<void> {
@@ -61,7 +63,7 @@ async function mend(
       return loseCopy(target.id);
     case 'quarantine':
       return action === 'close_again'
-        ? closeDatabase(session, target.name)
+        ? shutAway(session, target.name, ownership)
         : forgetQuarantined(registry, target.id);
     default:
       return undefined;

@@ -182,6 +182,7 @@ export interface QuarantinedObjects {
   name: string;
   quarantinedAt: Generated<Timestamp>;
   reason: string;
+  releasedAt: Timestamp | null;
   serverId: string;
 }
 

@@ -9,6 +9,7 @@ export const taskKinds = {
   'doctor.check': z.strictObject({}),
   'doctor.fix': z.strictObject({}),
   'reconcile.drop': z.strictObject({ server: z.string().optional(), name: z.string() }),
+  'reconcile.release': z.strictObject({ server: z.string().optional(), name: z.string() }),
 } as const;
 
 export type TaskKind = keyof typeof taskKinds;

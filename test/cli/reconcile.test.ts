@@ -101,6 +101,48 @@ describe('reconcile', () => {
     expect(exitCode).toBe(2);
   });
 
+  test('does not release and drop at once', async () => {
+    const { exitCode } = await runCli(['reconcile', '--release', 't_1', '--drop-quarantined', 't_1']);
+    expect(exitCode).toBe(2);
+  });
+
+  test('mends no server alone, and says so', async () => {
+    const { url, arrived } = await answering(() => success(report()));
+    const { exitCode, stderr } = await runCli(['reconcile', '--apply', '--server', 'second'], { api: url });
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('All servers are compared and mended')]);
+    expect(arrived).toEqual([]);
+  });
+
+  test('gives a database to an operator, on the server that is named', async () => {
+    const { url, arrived } = await answering(() => success({ released: 't_1', server: 'second' }));
+    const { exitCode, stderr } = await runCli(['reconcile', '--release', 't_1', '--server', 'second'], {
+      api: url,
+    });
+    expect([exitCode, stderr]).toEqual([0, expect.stringContaining('t_1 on second is open, and yours')]);
+    expect(arrived).toMatchObject([
+      { path: '/api/admin/reconcile/release-quarantined', body: { name: 't_1', server: 'second' } },
+    ]);
+  });
+
+  test('is over too late: the job is named, to programs too, with exit code 1', async () => {
+    const job = {
+      id: jobId,
+      kind: 'reconcile.plan',
+      status: 'pending',
+      created_at: '2026-01-01T10:00:00.000Z',
+    };
+    const { url } = await answering((call) =>
+      success(call.path === '/api/admin/reconcile' ? { job_id: jobId, status: 'pending' } : job),
+    );
+    const started = Date.now();
+    const { exitCode, stdout, stderr } = await runCli(['reconcile', '--wait', '1', '--json'], {
+      api: url,
+      now: () => new Date(started + 2 * (Date.now() - started)),
+    });
+    expect([exitCode, JSON.parse(stdout)]).toEqual([1, { job_id: jobId, status: 'pending' }]);
+    expect(stderr).toContain(`tenant-cli jobs show ${jobId}`);
+  });
+
   test('jobs that are not there are told by their name', async () => {
     const { url } = await answering(() => problem(404, 'not_found'));
     expect((await runCli(['jobs', 'show', jobId], { api: url })).stderr).toContain('not_found');
@@ -153,6 +195,20 @@ describe('against api and worker processes', () => {
     expect(found.stdout).not.toContain(database);
     const mended = await run('reconcile', '--apply');
     expect([mended.exitCode, mended.stdout]).toEqual([0, expect.stringContaining(`${orphaned} on default`)]);
+    const kept = await run('reconcile', '--release', orphaned);
+    expect(kept.exitCode, kept.stderr).toBe(0);
+    const released = await run('reconcile');
+    expect([released.exitCode, released.stdout]).toEqual([
+      0,
+      expect.stringContaining(`Released to an operator\n  ${orphaned} on default`),
+    ]);
+    const refused = await run('reconcile', '--drop-quarantined', orphaned);
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('it was released')]);
+    await runOn(
+      deployment.server,
+      deployment.registryName,
+      'UPDATE quarantined_objects SET released_at = NULL',
+    );
     const gone = await run('reconcile', '--drop-quarantined', orphaned);
     expect(gone.exitCode, gone.stderr).toBe(0);
     const { rows } = await runOn(

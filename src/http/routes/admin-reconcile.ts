@@ -37,7 +37,16 @@ const report = {
     .array(z.object({ subject: z.string(), reason: z.string() }))
     .meta({ description: 'What could not be looked at: of that nothing is said.' }),
   quarantined: z.array(
-    z.object({ server: z.string(), name: z.string(), reason: z.string(), quarantined_at: timestamp }),
+    z.object({
+      server: z.string(),
+      name: z.string(),
+      reason: z.string(),
+      quarantined_at: timestamp,
+      released_at: timestamp
+        .nullable()
+        .default(null)
+        .meta({ description: 'Since when it is an operator’s, and left alone.' }),
+    }),
   ),
 };
 const planAnswer = z.object(report);
@@ -55,6 +64,8 @@ const applyAnswer = z.object({
   ),
 });
 const dropAnswer = z.object({ dropped: z.string(), server: z.string() });
+const releaseAnswer = z.object({ released: z.string(), server: z.string() });
+const choice = z.strictObject({ name: plainText, server: plainText.optional() });
 
 const depth = z.enum(['catalog', 'deep']).default('catalog').meta({
   description: '`catalog` looks from outside; `deep` logs in to every active tenant’s database as well.',
@@ -70,6 +81,7 @@ export function adminReconcileRoutes(needs: AdminReconcileNeeds): FastifyPluginA
     addPlan(api, needs);
     addApply(api, needs);
     addDrop(api, needs);
+    addRelease(api, needs);
   };
 }
 
@@ -105,18 +117,34 @@ function addDrop(api: Api, { tasks }: AdminReconcileNeeds): void {
   const schema = {
     tags,
     summary: 'Destroy a database that is in quarantine',
-    body: z.strictObject({ name: plainText, server: plainText.optional() }),
+    body: choice,
     response: { 200: success(dropAnswer), 202: taskStarted },
   };
   api.post('/api/admin/reconcile/drop-quarantined', { config, schema }, async (request, reply) => {
-    const { name, server } = request.body;
-    const parameters = server === undefined ? { name } : { name, server };
+    const parameters = chosen(request.body);
     const taskId = await ask(tasks, request, { kind: 'reconcile.drop', parameters });
     return answerTask(tasks, { request, reply, taskId }, (result) => dropAnswer.parse(result));
   });
 }
 
-type Kind = 'reconcile.plan' | 'reconcile.apply' | 'reconcile.drop';
+function addRelease(api: Api, { tasks }: AdminReconcileNeeds): void {
+  const schema = {
+    tags,
+    summary: 'Give a database that is in quarantine to an operator: it is opened, and left alone',
+    body: choice,
+    response: { 200: success(releaseAnswer), 202: taskStarted },
+  };
+  api.post('/api/admin/reconcile/release-quarantined', { config, schema }, async (request, reply) => {
+    const parameters = chosen(request.body);
+    const taskId = await ask(tasks, request, { kind: 'reconcile.release', parameters });
+    return answerTask(tasks, { request, reply, taskId }, (result) => releaseAnswer.parse(result));
+  });
+}
+
+const chosen = ({ name, server }: z.infer<typeof choice>) =>
+  server === undefined ? { name } : { name, server };
+
+type Kind = 'reconcile.plan' | 'reconcile.apply' | 'reconcile.drop' | 'reconcile.release';
 
 function ask<Asked extends Kind>(
   { requestTask }: AdminReconcileNeeds['tasks'],

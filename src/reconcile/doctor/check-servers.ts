@@ -65,9 +65,11 @@ export async function withServer<Result>(
     ...[...stock.copies, ...stock.warm].map(({ databaseName }) => databaseName),
     ...stock.quarantined.map((each) => each.name),
   ]);
+  const released = new Set(stock.quarantined.flatMap((each) => (each.isReleased ? [each.name] : [])));
   const prefixes = [databasePrefix, `tm_${installationId}_`];
   const isOurs = (database: string) =>
-    names.has(database) || prefixes.some((prefix) => database.startsWith(prefix));
+    !released.has(database) &&
+    (names.has(database) || prefixes.some((prefix) => database.startsWith(prefix)));
   const session = await openServerSession(server, { applicationName, statementTimeoutMs });
   try {
     return await work({ id, name, server, session, stock, isOurs });

@@ -30,7 +30,8 @@ export async function checkStuck({ registry }: Pick<DoctorNeeds, 'registry'>): P
           check: 'work.quarantine',
           subject,
           detail: `${count(quarantined, 'database')} that nobody names ${quarantined === 1 ? 'is' : 'are'} shut and kept.`,
-          remedy: 'Look at what it holds, then drop it by name: tenant-cli reconcile --drop-quarantined NAME',
+          remedy:
+            'Look at what it holds (docs/reconcile.md says how), then drop it by name: tenant-cli reconcile --drop-quarantined NAME, or keep it open: --release NAME',
         }),
   ];
 }

@@ -88,7 +88,9 @@ export async function readStuck(executor: RegistryExecutor): Promise<Stuck> {
            (SELECT extract(epoch FROM clock_timestamp() - min(created_at))::float8 * 1000 FROM due)
              AS outbox_oldest_ms,
            (SELECT last_error FROM due WHERE last_error IS NOT NULL ORDER BY created_at LIMIT 1) AS outbox_error,
-           (SELECT count(*) FROM quarantined_objects) AS quarantined`.execute(executor);
+           (SELECT count(*) FROM quarantined_objects WHERE released_at IS NULL) AS quarantined`.execute(
+    executor,
+  );
   const [row] = rows;
   if (row === undefined) throw new Error('The registry gave no row for a query without FROM.');
   return row;

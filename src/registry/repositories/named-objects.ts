@@ -76,6 +76,8 @@ export type NamedQuarantine = {
   name: string;
   /** Another row names it by now, so that it is somebody's. */
   isNamed: boolean;
+  /** An operator has taken it over. */
+  isReleased: boolean;
 };
 
 /** What a server has for the registry beside tenants: little, whatever the number of tenants. */
@@ -96,6 +98,7 @@ export async function listNamedStock(executor: RegistryExecutor, serverId: strin
     executor
       .selectFrom('quarantinedObjects as q')
       .select(['q.id', 'q.name'])
+      .select(sql<boolean>`q.released_at IS NOT NULL`.as('isReleased'))
       .select(isNamedBy(sql.ref('q.serverId'), sql.ref('q.name')).as('isNamed'))
       .where('q.serverId', '=', serverId)
       .where('q.kind', '=', 'database')

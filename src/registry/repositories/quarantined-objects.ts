@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { RegistryExecutor } from '../registry-database.ts';
 import type { QuarantinedObjects } from '../tables.generated.ts';
@@ -39,6 +39,15 @@ export async function listQuarantined(
     .selectAll('q')
     .select('s.name as server')
     .orderBy('q.quarantinedAt', 'desc')
+    .execute();
+}
+
+/** Notes that an operator has taken it over. */
+export async function markReleased(executor: RegistryExecutor, id: string): Promise<void> {
+  await executor
+    .updateTable('quarantinedObjects')
+    .set({ releasedAt: sql<Date>`coalesce(released_at, now())` })
+    .where('id', '=', id)
     .execute();
 }
 
