@@ -1,7 +1,7 @@
-import type { CompiledQuery, QueryResult } from 'kysely';
-import type { RegistryExecutor } from './registry-database.ts';
+import type { CompiledQuery, Kysely, QueryResult } from 'kysely';
+import type { DB } from './tables.generated.ts';
 
-type Compilable<Row> = { compile: (executor: RegistryExecutor) => CompiledQuery<Row> };
+type Compilable<Row> = { compile: (executor: Kysely<DB>) => CompiledQuery<Row> };
 
 /** Far more than there are: texts that vary are not to fill the server's memory with plans. */
 const mostStatements = 100;
@@ -13,7 +13,7 @@ const names = new Map<string, string>();
  * takes longer than the work. Its text must not vary by more than a few shapes, and its columns must be named: a
  * plan that was made for `*` fails once a migration has added a column.
  */
-export async function runPrepared<Row>(executor: RegistryExecutor, query: Compilable<Row>): Promise<Row[]> {
+export async function runPrepared<Row>(executor: Kysely<DB>, query: Compilable<Row>): Promise<Row[]> {
   const compiled = query.compile(executor);
   if (!names.has(compiled.sql) && names.size < mostStatements) {
     names.set(compiled.sql, `prepared_${names.size}`);
