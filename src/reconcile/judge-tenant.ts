@@ -68,7 +68,7 @@ function judgeDatabase(facts: TenantCase): Found[] {
     ...(database.isOpenToPublic
       ? found({ kind: 'database_open', action: 'seal', detail: 'PUBLIC has rights on its database' })
       : []),
-    ...(database.allowsConnections
+    ...(database.allowsConnections || mayBeClosed(tenant)
       ? []
       : found({ kind: 'database_closed', action: 'seal', detail: 'its database allows no connections' })),
     ...(owned || database.isTemplate
@@ -96,6 +96,9 @@ function judgeDatabase(facts: TenantCase): Found[] {
       : []),
   ];
 }
+
+/** Whoever put a tenant to maintenance may keep everybody out for it. */
+export const mayBeClosed = ({ status }: Pick<NamedTenant, 'status'>): boolean => status === 'maintenance';
 
 const vanished = (name: string) =>
   `its database ${name} does not exist. Restore it from a backup under this name and activate the tenant, or purge the tenant`;

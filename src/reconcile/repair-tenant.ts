@@ -14,7 +14,7 @@ import { findNamedTenant, type NamedTenant } from '../registry/repositories/name
 import { putToMaintenance } from '../registry/repositories/reconcile.ts';
 import { findTenant, type Tenant } from '../registry/repositories/tenants.ts';
 import type { Found, RepairAction } from './finding.ts';
-import { intrudersOf, judgeTenant, type TenantObjects } from './judge-tenant.ts';
+import { intrudersOf, judgeTenant, mayBeClosed, type TenantObjects } from './judge-tenant.ts';
 import { objectsOf, readServerObjects, type Server } from './look-at-server.ts';
 import { type ReconcileNeeds, withSession } from './reconcile-needs.ts';
 import { busy, gone, type Mended, unchanged } from './repair-outcome.ts';
@@ -147,7 +147,8 @@ async function seal({ needs, session, tenant, named }: Patient, objects: TenantO
   const { ownership } = needs;
   const grantees = objects.database?.grantees ?? [];
   await withdrawRights(session, named.databaseName, intrudersOf({ grantees }, named, ownership));
-  await sealDatabase(session, { names: namesOf(tenant), neutral: ownership.neutral });
+  const leavesClosed = mayBeClosed(named) && objects.database?.allowsConnections === false;
+  await sealDatabase(session, { names: namesOf(tenant), neutral: ownership.neutral, leavesClosed });
 }
 
 const visit = (patient: Patient) => visitTenant(patient.needs, { ...patient, server: patient.repair.server });

@@ -122,6 +122,23 @@ describe('a worker that mends by itself', () => {
     expect(await bench.askOracle()).toEqual([]);
   });
 
+  test('leaves closed what an operator closed for maintenance, and opens it when that is over', async () => {
+    const { id, database } = tenant(0);
+    const setStatus = (status: string) =>
+      bench.ask(`UPDATE tenant_registry SET status = '${status}' WHERE id = '${id}'`);
+    await setStatus('maintenance');
+    await bench.onServer(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
+    expect(await bench.tend()).toMatchObject({ found: [], repairs: [] });
+    // What else is wrong with it is mended behind the closed door.
+    await bench.onServer(`GRANT CONNECT ON DATABASE ${database} TO PUBLIC`);
+    expect((await bench.tend()).repairs).toMatchObject([{ actions: ['seal'], outcome: 'done' }]);
+    expect((await bench.plan()).findings).toEqual([]);
+    expect(await isOpen(database)).toBe(false);
+    await setStatus('active');
+    expect((await bench.tend()).repairs).toMatchObject([{ actions: ['seal'], outcome: 'done' }]);
+    expect(await isOpen(database)).toBe(true);
+  });
+
   test('finds a process that has more connections than its share', async () => {
     const { database, application } = tenant(0);
     await bench.onServer(`ALTER ROLE ${application} PASSWORD 'known to the test'`);
