@@ -25,17 +25,23 @@ export function describeChain(title: string, chain: FaultChain): void {
   describe(title, () => {
     let bench: Bench;
     let worker: SupervisedWorker;
+    const kills = chain.cases.filter(({ fault }) => fault.startsWith('kill')).length;
+
+    /** What was recorded may be seen here before the worker has got as far as its fault. */
+    async function areMetAndDone(): Promise<void> {
+      const met = { faults: worker.happened().length, deaths: worker.deaths() };
+      await chain.isDone(bench);
+      expect(met).toEqual({ faults: chain.cases.length, deaths: kills });
+    }
 
     beforeAll(async () => {
       bench = await createProvisioningBench({ role: 'api' });
       if (chain.hasTemplate) await buildTemplate(bench);
       worker = superviseWorker({ ...bench.environment, ...chain.environment }, chain.cases);
-      await vi
-        .waitFor(() => chain.isDone(bench), { timeout: endsWithinMs, interval: 250 })
-        .catch((error: unknown) => {
-          const story = `${worker.happened().join('\n')}\n${worker.output().slice(-4_000)}`;
-          throw new Error(`${title} was not done in time:\n${story}`, { cause: error });
-        });
+      await vi.waitFor(areMetAndDone, { timeout: endsWithinMs, interval: 250 }).catch((error: unknown) => {
+        const story = `${worker.happened().join('\n')}\n${worker.output().slice(-4_000)}`;
+        throw new Error(`${title} was not done in time:\n${story}`, { cause: error });
+      });
     }, endsWithinMs + 20_000);
     afterAll(async () => {
       await worker.stop();
@@ -47,8 +53,7 @@ export function describeChain(title: string, chain: FaultChain): void {
     });
 
     it.sequential('is done in the end, and leaves nothing behind', async () => {
-      const kills = chain.cases.filter(({ fault }) => fault.startsWith('kill')).length;
-      console.log(`${title}: ${chain.cases.length} faults, of them ${worker.deaths()} kills`);
+      console.log(`${title}: ${chain.cases.length} faults, of them ${kills} kills`);
       expect(worker.deaths()).toBe(kills);
       const { server, registryName: registry, config } = bench;
       expect(

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RunStatus } from '../../../src/registry/tables.generated.ts';
 import { type Bench, createProvisioningBench } from '../../support/provisioning-bench.ts';
 import { findInconsistencies } from '../../support/sql-oracle.ts';
@@ -30,6 +30,7 @@ export type FaultGroup = {
 };
 
 const endsWithinMs = 150_000;
+const aMoment = { timeout: 10_000, interval: 20 };
 
 /**
  * One worker, restarted whenever it is killed, meets all faults of the group, each in the work of a tenant of its
@@ -62,7 +63,11 @@ export function describeFaults(title: string, group: FaultGroup): void {
         const runId = runs.get(id) ?? '';
         const run = await bench.provisioning.waitForRun(runId, endsWithinMs);
         expect(group.ends).toContain(run?.status);
-        expect(worker.happened().filter((happened) => happened === id)).toEqual([id]);
+        // What was recorded may be seen here before the worker has got as far as its fault.
+        await vi.waitFor(
+          () => expect(worker.happened().filter((happened) => happened === id)).toEqual([id]),
+          aMoment,
+        );
         await group.check?.(bench, runId);
       },
       endsWithinMs + 10_000,
@@ -73,8 +78,9 @@ export function describeFaults(title: string, group: FaultGroup): void {
       expect(
         await findInconsistencies(server, { registry, databasePrefix: config.TENANT_DB_PREFIX }),
       ).toEqual([]);
-      console.log(`${title}: ${group.cases.length} faults, of them ${worker.deaths()} kills`);
-      expect(worker.deaths()).toBe(group.cases.filter(({ fault }) => fault.startsWith('kill')).length);
+      const kills = group.cases.filter(({ fault }) => fault.startsWith('kill')).length;
+      await vi.waitFor(() => expect(worker.deaths()).toBe(kills), aMoment);
+      console.log(`${title}: ${group.cases.length} faults, of them ${kills} kills`);
     });
   });
 }

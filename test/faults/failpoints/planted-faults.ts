@@ -27,20 +27,31 @@ export type PlantedFault = {
 
 /**
  * Each planted fault but a refusal happens once, also over restarts: what has happened stands in the log file,
- * written before the fault takes effect.
+ * written before the fault takes effect. A fault has its process to itself from its effect to that line: killed in
+ * between by another one, it would have had its effect and never happen, since what is done is not done again.
  */
 export function faultsAround(planted: readonly PlantedFault[], logFile: string): Around {
+  const takeTurn = createTurns();
+  const isLeft = ({ id, fault }: PlantedFault) =>
+    fault === 'refused' || !faultsThatHappened(logFile).includes(id);
+
   return async (point, effect) => {
     const requestId = currentContext()?.requestId;
-    const happened = faultsThatHappened(logFile);
     const due = planted.find(
       (each) =>
         each.point === point &&
         (each.requestId === undefined || each.requestId === requestId) &&
-        (each.fault === 'refused' || !happened.includes(each.id)),
+        isLeft(each),
     );
     if (due === undefined) return effect();
-    return happen(due.fault, effect, () => appendFileSync(logFile, `${due.id}\n`));
+    return takeTurn(async () => {
+      // An attempt that has waited too long for its turn was followed by another.
+      if (!isLeft(due)) return effect;
+      if (comesAfter.includes(due.fault)) await effect();
+      appendFileSync(logFile, `${due.id}\n`);
+      if (due.fault.startsWith('kill')) await die();
+      return () => follow(due.fault);
+    }).then((next) => next());
   };
 }
 
@@ -48,39 +59,33 @@ export function faultsThatHappened(logFile: string): string[] {
   return existsSync(logFile) ? readFileSync(logFile, 'utf8').split('\n').slice(0, -1) : [];
 }
 
-async function happen<Result>(
-  fault: Fault,
-  effect: () => Promise<Result>,
-  note: () => void,
-): Promise<Result> {
+const comesAfter: readonly Fault[] = ['kill after', 'hang after', 'lost answer'];
+
+/** Runs what it is given one after the other. */
+function createTurns() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
+/** What whoever waits for the effect gets to know. */
+async function follow(fault: Fault): Promise<never> {
   switch (fault) {
-    case 'kill before':
-      return die(note);
-    case 'kill after':
-      await effect();
-      return die(note);
     case 'error':
-      note();
       throw new Error('planted: an error that nobody expects');
-    case 'hang before':
-      note();
-      return new Promise(() => undefined);
-    case 'hang after':
-      await effect();
-      note();
-      return new Promise(() => undefined);
     case 'lost answer':
-      await effect();
-      note();
       throw errors.serverUnreachable('planted', 'the answer was lost');
     case 'refused':
-      note();
       throw errors.verificationFailed('planted');
+    default:
+      return new Promise(() => undefined);
   }
 }
 
-function die(note: () => void): Promise<never> {
-  note();
+function die(): Promise<never> {
   process.kill(process.pid, 'SIGKILL');
   return new Promise(() => undefined);
 }
