@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Bench } from '../../support/provisioning-bench.ts';
 import { describeChain } from './describe-chain.ts';
 import { casesOf } from './describe-faults.ts';
@@ -9,17 +9,26 @@ const environment = { DEADLINE_MS: '6000', TEMPLATE_REFRESH_SCHEDULE: '* * * * *
 const readCopies = ({ platform }: Bench) =>
   platform.registry.selectFrom('templateCopies').select('status').execute();
 
-describeChain('the building of a template', {
-  cases: [
-    ...casesOf(
-      ['build-template: dump', 'build-template: restore', 'build-template: seal'],
-      ['kill before', 'kill after', 'error', 'hang before', 'lost answer'],
-    ),
-    // What was recorded stands: nothing is built again after a kill that comes then.
-    ...casesOf(['build-template: record'], ['kill before', 'error', 'hang before', 'kill after']),
-  ],
-  environment,
-  isDone: async (bench) => expect(await readCopies(bench)).toEqual([{ status: 'ready' }]),
+/** What was recorded stands: nothing is built again after what comes then. */
+const building = ['build-template: dump', 'build-template: restore', 'build-template: seal'];
+const record = 'build-template: record';
+const isBuilt = async (bench: Bench) => expect(await readCopies(bench)).toEqual([{ status: 'ready' }]);
+
+describe.concurrent('the building of a template', () => {
+  describeChain('a building that is killed, fails, or loses an answer', {
+    cases: [
+      ...casesOf(building, ['kill before', 'kill after', 'error', 'lost answer']),
+      ...casesOf([record], ['kill before', 'error', 'kill after']),
+    ],
+    environment,
+    isDone: isBuilt,
+  });
+
+  describeChain('a building that hangs', {
+    cases: casesOf([...building, record], ['hang before', 'hang after']),
+    environment,
+    isDone: isBuilt,
+  });
 });
 
 let change = '';
@@ -28,7 +37,10 @@ let change = '';
 describeChain('the removal of a template', {
   cases: [
     ...casesOf(['build-template: record'], ['lost answer']),
-    ...casesOf(['drop-template'], ['kill before', 'kill after', 'error', 'hang before', 'lost answer']),
+    ...casesOf(
+      ['drop-template'],
+      ['kill before', 'kill after', 'error', 'hang before', 'hang after', 'lost answer'],
+    ),
   ],
   environment,
   async isDone(bench) {
