@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findFreePort } from '../../src/embedded/free-port.ts';
 import { createApiClient } from './api-client.ts';
 import { type Program, type RunningProgram, startProgram } from './programs.ts';
-import { environmentOf, runOn } from './provisioning-bench.ts';
+import { environmentOf, makeSource, runOn } from './provisioning-bench.ts';
 import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
 
 export type DeploymentOptions = {
@@ -22,8 +21,7 @@ export async function createDeployment(options: DeploymentOptions) {
   const id = randomUUID().slice(0, 8);
   const [registryName, sourceName] = [`registry_${id}`, `source_${id}`];
   await runOn(server, 'postgres', `CREATE DATABASE ${registryName}`);
-  await runOn(server, 'postgres', `CREATE DATABASE ${sourceName}`);
-  await runOn(server, sourceName, await readFile('samples/crm.sql', 'utf8'));
+  await makeSource(options.server, sourceName);
   const environment: Record<string, string> = {
     ...environmentOf(server, registryName),
     MIGRATE_ON_START: 'true',

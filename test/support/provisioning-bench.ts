@@ -11,6 +11,7 @@ import { createShutdown } from '../../src/main/shutdown.ts';
 import { createProvisioning } from '../../src/provisioning/create-provisioning.ts';
 import type { Around } from '../../src/provisioning/failpoints.ts';
 import type { TenantRequest } from '../../src/provisioning/tenant-request.ts';
+import { cloneSample, type Sample } from './sample-databases.ts';
 import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
 
 type Server = Pick<SharedPostgres, 'host' | 'port' | 'admin'>;
@@ -36,9 +37,8 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
   const { server = sharedPostgres(), role = 'all' } = options;
   const id = randomUUID().slice(0, 8);
   const [registryName, sourceName] = [`registry_${id}`, `source_${id}`];
-  await runOn(server, 'postgres', `CREATE DATABASE ${registryName}`);
-  await runOn(server, 'postgres', `CREATE DATABASE ${sourceName}`);
-  await runOn(server, sourceName, await readFile('samples/crm.sql', 'utf8'));
+  await makeRegistry(options.server, registryName);
+  await makeSource(options.server, sourceName);
   const environment = {
     ...environmentOf(server, registryName),
     SOURCE_DATABASE_NAME: sourceName,
@@ -100,6 +100,41 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
     stop: () => shutdown.stop(),
   };
 }
+
+/** The sample CRM: on the run's server unless told otherwise. */
+export async function makeSource(server: Server | undefined, name: string): Promise<void> {
+  if (server === undefined) return cloneSample(sampleSource, name);
+  await runOn(server, 'postgres', `CREATE DATABASE ${name}`);
+  await runOn(server, name, await readSample());
+}
+
+/** Migrated already on the run's server; on another one that is left to whoever uses it. */
+async function makeRegistry(server: Server | undefined, name: string): Promise<void> {
+  if (server !== undefined) {
+    await runOn(server, 'postgres', `CREATE DATABASE ${name}`);
+    return;
+  }
+  await cloneSample(migratedRegistry, name);
+  await runOn(sharedPostgres(), name, newInstallation);
+}
+
+/** As the first migration gives it: clones must not take themselves for one installation. */
+const newInstallation =
+  "UPDATE installation SET installation_id = substr(replace(gen_random_uuid()::text, '-', ''), 1, 6)";
+
+const readSample = () => readFile('samples/crm.sql', 'utf8');
+
+const sampleSource: Sample = {
+  name: 'sample_source',
+  fill: async (database) => runOn(sharedPostgres(), database, await readSample()),
+};
+
+/** Before its first start: no key has been noted in it, no server and no template. */
+const migratedRegistry: Sample = {
+  name: 'sample_registry',
+  fill: (database) =>
+    applyRegistryMigrations(loadConfig(environmentOf(sharedPostgres(), database), 'api').config),
+};
 
 /**
  * On another major than this machine's own (`test/majors`) there may be no pg_dump that can read the server; the
