@@ -43,7 +43,9 @@ describe('a worker that is frozen while it warms a database', () => {
       .execute();
 
   it('keeps no registration waiting, and another one takes the pool over', async () => {
-    const frozen = startWorker('frozen', [{ id: 'hangs', point: 'warm: verify-database', fault: 'hang before' }]);
+    const frozen = startWorker('frozen', [
+      { id: 'hangs', point: 'warm: verify-database', fault: 'hang before' },
+    ]);
     await vi.waitFor(() => expect(frozen.happened()).toEqual(['hangs']), patient);
     const [left] = await pool();
     process.kill(frozen.worker.pid, 'SIGSTOP');
