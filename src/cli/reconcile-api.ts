@@ -23,6 +23,7 @@ export const reconcileReport = z.looseObject({
   findings: z.array(finding),
   omitted: z.number().default(0),
   unchecked: z.array(z.looseObject({ subject: z.string(), reason: z.string() })),
+  omitted_unchecked: z.number().default(0),
   quarantined: z
     .array(
       z.looseObject({
@@ -35,6 +36,7 @@ export const reconcileReport = z.looseObject({
     .default([]),
   /** Of an apply. */
   repairs: z.array(repair).optional(),
+  omitted_repairs: z.number().default(0),
 });
 export type ReconcileReport = z.infer<typeof reconcileReport>;
 

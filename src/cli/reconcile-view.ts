@@ -28,6 +28,7 @@ export function renderReconcile(report: ReconcileReport, look: Look): string {
       'Released to an operator',
       whereIs(report, ({ released_at }) => Boolean(released_at)),
     ),
+    omittedIn(report),
     summaryOf(report),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
@@ -63,6 +64,16 @@ type Quarantined = ReconcileReport['quarantined'][number];
 
 function whereIs({ quarantined }: ReconcileReport, isWanted: (each: Quarantined) => boolean): string[] {
   return quarantined.filter(isWanted).map(({ server, name }) => printable(`${name} on ${server}`));
+}
+
+/** What there is more of than anybody reads. */
+function omittedIn(report: ReconcileReport): string {
+  const parts = [
+    ...(report.omitted_repairs > 0 ? [plural(report.omitted_repairs, 'more repair')] : []),
+    ...(report.omitted > 0 ? [plural(report.omitted, 'more finding')] : []),
+    ...(report.omitted_unchecked > 0 ? [`${report.omitted_unchecked} more not looked at`] : []),
+  ];
+  return parts.length === 0 ? '' : `Not listed: ${parts.join(', ')}.`;
 }
 
 function summaryOf({ compared, findings, omitted }: ReconcileReport): string {

@@ -14,7 +14,7 @@ export async function dropTenantRoles(session: ServerSession, names: TenantRoleN
   await dropLoginRoles(session, [names.migratorRole, names.applicationRole]);
 }
 
-/** The same for login roles that no tenant has. Throws verification_failed for what somebody else made. */
+/** The same for login roles that no tenant has. Throws verification_failed for what somebody else made, and role_in_use. */
 export async function dropLoginRoles(session: ServerSession, names: readonly string[]): Promise<void> {
   const found = await readRoles(session, names);
   if (found.size === 0) return;
@@ -45,7 +45,7 @@ async function dropRoles(session: ServerSession, roles: readonly string[]): Prom
     const failure = serverFailure(error);
     if (failure?.code !== '2BP01') throw error;
     const why = `${failure.message}: ${failure.detail ?? 'something depends on it'}`;
-    throw errors.verificationFailed(why).causedBy(error);
+    throw errors.roleInUse(why).causedBy(error);
   }
   // A session that began before the DROP lives on without a name; the ids in use are no longer in the catalog.
   await session.run(

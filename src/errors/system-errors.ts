@@ -136,6 +136,11 @@ export const systemErrors = {
     ['verification_failed', 500, 'Verification failed'],
     (why: string) => `The tenant's database is not as it must be: ${why}`,
   ),
+  roleInUse: defineError(
+    ['role_in_use', 500, 'Role in use'],
+    (why: string) =>
+      `A role cannot be dropped: ${why}. Give that to another role (REASSIGN OWNED) or drop it (DROP OWNED), in the database that it says.`,
+  ),
   collationChanged: defineError(
     ['collation_changed', 500, 'Collation changed'],
     (database: string, server: string) =>

@@ -17,6 +17,8 @@ export type ReconcileReport = {
   /** Findings beyond those that are listed. */
   omitted: number;
   unchecked: Unchecked[];
+  /** The same beyond those that are listed. */
+  omitted_unchecked: number;
   /** What is shut and kept for an operator to decide on. */
   quarantined: {
     server: string;
@@ -30,7 +32,11 @@ export type ReconcileReport = {
 
 export type Tended = Pick<Consistency, 'found' | 'unchecked'> & { repairs: Repair[] };
 
-export type ApplyReport = ReconcileReport & { repairs: Repair[] };
+export type ApplyReport = ReconcileReport & {
+  repairs: Repair[];
+  /** Repairs beyond those that are listed. */
+  omitted_repairs: number;
+};
 
 /** More than a person reads, and little enough to be kept with the task. */
 const mostListed = 1_000;
@@ -50,7 +56,12 @@ export function createReconcile(needs: ReconcileNeeds) {
       const { signal } = options;
       const repairs = await applyRepairs(needs, before.found, { repairs: 'all', setbacks, signal });
       const after = before.found.length === 0 ? before : await checkConsistency(needs, options);
-      return { ...(await report(needs, after)), repairs: repairs.slice(0, mostListed) };
+      const listed = repairs.slice(0, mostListed);
+      return {
+        ...(await report(needs, after)),
+        repairs: listed,
+        omitted_repairs: repairs.length - listed.length,
+      };
     },
 
     /** What a worker does by itself: a look from outside, and the repairs that need nobody to look at them first. */
@@ -82,5 +93,14 @@ async function report(
     quarantined_at: each.quarantinedAt.toISOString(),
     released_at: each.releasedAt?.toISOString() ?? null,
   }));
-  return { depth, compared, findings, omitted: found.length - findings.length, unchecked, quarantined };
+  const listed = unchecked.slice(0, mostListed);
+  return {
+    depth,
+    compared,
+    findings,
+    omitted: found.length - findings.length,
+    unchecked: listed,
+    omitted_unchecked: unchecked.length - listed.length,
+    quarantined,
+  };
 }

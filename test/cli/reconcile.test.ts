@@ -80,6 +80,14 @@ describe('reconcile', () => {
     expect(arrived[0]?.body).toEqual({ depth: 'deep' });
   });
 
+  test('says how much is not listed', async () => {
+    const omitted = { omitted: 2, omitted_repairs: 1, omitted_unchecked: 3 };
+    const { url } = await answering(() => success(report({ findings: [noAdmin], ...omitted })));
+    const { stdout } = await runCli(['reconcile'], { api: url });
+    expect(stdout).toContain('Not listed: 1 more repair, 2 more findings, 3 more not looked at.');
+    expect(stdout).toContain('3 findings.');
+  });
+
   test('fails with what was in the way', async () => {
     const { url } = await answering((call) =>
       call.path === '/api/admin/reconcile'

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { isPlatformDatabase } from '../../src/registry/repositories/template-overview.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import {
   createReconcileBench,
@@ -80,6 +81,8 @@ describe('an operator', () => {
     expect(await bench.reconcile.releaseQuarantined(choice)).toEqual({ released: name, server: 'default' });
     expect([await isOpen(name), await mayEnter(tenant().application)]).toEqual([true, false]);
     expect(await bench.tend()).toEqual({ found: [], unchecked: [], repairs: [] });
+    // Tenants’ code may be in it, which must not run as the platform.
+    expect(await isPlatformDatabase(bench.registry, name)).toBe(true);
     const { quarantined } = await bench.plan();
     expect(quarantined).toMatchObject([{ name, released_at: expect.any(String) }]);
     await expect(bench.reconcile.dropQuarantined(choice)).rejects.toMatchObject({ code: 'not_found' });

@@ -36,6 +36,7 @@ const report = {
   unchecked: z
     .array(z.object({ subject: z.string(), reason: z.string() }))
     .meta({ description: 'What could not be looked at: of that nothing is said.' }),
+  omitted_unchecked: count.default(0).meta({ description: 'The same beyond those that are listed.' }),
   quarantined: z.array(
     z.object({
       server: z.string(),
@@ -62,6 +63,7 @@ const applyAnswer = z.object({
       detail: z.string().optional(),
     }),
   ),
+  omitted_repairs: count.default(0).meta({ description: 'Repairs beyond those that are listed.' }),
 });
 const dropAnswer = z.object({ dropped: z.string(), server: z.string() });
 const releaseAnswer = z.object({ released: z.string(), server: z.string() });

@@ -61,7 +61,7 @@ function listCopies(executor: RegistryExecutor, templateId: string) {
     .execute();
 }
 
-/** Whether a database of that name is, or is to be, a tenant's, a warm one or a template's. */
+/** Whether a database of that name is, or is to be, a tenant's, a warm one or a template's, or was put into quarantine. */
 export async function isPlatformDatabase(executor: RegistryExecutor, name: string): Promise<boolean> {
   const found = await executor
     .selectFrom('tenantRegistry')
@@ -69,6 +69,13 @@ export async function isPlatformDatabase(executor: RegistryExecutor, name: strin
     .where(({ or, eb }) => or([eb('databaseName', '=', name), eb('renamedFrom', '=', name)]))
     .unionAll(executor.selectFrom('warmDatabases').select('databaseName').where('databaseName', '=', name))
     .unionAll(executor.selectFrom('templateCopies').select('databaseName').where('databaseName', '=', name))
+    .unionAll(
+      executor
+        .selectFrom('quarantinedObjects')
+        .select('name as databaseName')
+        .where('kind', '=', 'database')
+        .where('name', '=', name),
+    )
     .limit(1)
     .executeTakeFirst();
   return found !== undefined;
