@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { errors } from '../errors/catalogue.ts';
 import type { DatabaseServer } from './database-server.ts';
 import type { DatabaseSetting } from './database-settings.ts';
+import { type ExtensionMember, readExtensionMembers } from './extension-members.ts';
 import { fingerprintRows } from './fingerprint.ts';
 import { type DataTable, resolveDataTables } from './fingerprint-carried-rows.ts';
 import { type PublicPrivilege, readDefaultPrivileges, readPublicPrivileges } from './privileges-public.ts';
@@ -35,6 +36,7 @@ export type Source = {
   /** Tells only whether the source changed; never to be compared with a template's. */
   readonly sourceFingerprint: string;
   readonly objects: SourceObjects;
+  readonly extensionMembers: readonly ExtensionMember[];
   /** Each object whose privileges were ever changed, with those of PUBLIC. */
   readonly publicPrivileges: readonly PublicPrivilege[];
   readonly defaultPrivileges: readonly string[];
@@ -72,6 +74,7 @@ export async function inspectSource(
       dataSequences: carried.sequences,
       sourceFingerprint: await digestSource(client, dataTables),
       objects: await readSourceObjects(client),
+      extensionMembers: await readExtensionMembers(client),
       publicPrivileges: await readPublicPrivileges(client, 'changed'),
       defaultPrivileges: await readDefaultPrivileges(client),
       settings: settings.carried,

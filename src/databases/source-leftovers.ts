@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { inUserSchema, ofUsers } from './fingerprint-context.ts';
+import { LEFT_OUT_GRANTS } from './source-grants.ts';
 
 /** Something of the source that tenants do not get, and why. */
 export type NotCarried = { readonly kind: string; readonly name: string; readonly why: string };
@@ -9,22 +10,6 @@ export async function readLeftovers(client: pg.Client): Promise<NotCarried[]> {
   const { rows } = await client.query<NotCarried>(LEFTOVERS.join('\nUNION ALL\n'));
   return rows;
 }
-
-const isSuperuser = 'SELECT r.rolsuper FROM pg_roles r WHERE r.oid = x.grantee';
-
-const COLUMN_GRANTEES = `SELECT 'pg_class', c.oid, x.grantee
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace,
-         aclexplode(a.attacl) x
-   WHERE x.grantee NOT IN (0, c.relowner) AND ${ofUsers('pg_class', 'c')} AND NOT (${isSuperuser})`;
-const WRAPPER_GRANTEES = `SELECT 'pg_foreign_data_wrapper', w.oid, x.grantee
-    FROM pg_foreign_data_wrapper w, aclexplode(w.fdwacl) x
-   WHERE x.grantee NOT IN (0, w.fdwowner) AND NOT (${isSuperuser})`;
-const SERVER_GRANTEES = `SELECT 'pg_foreign_server', s.oid, x.grantee
-    FROM pg_foreign_server s, aclexplode(s.srvacl) x
-   WHERE x.grantee NOT IN (0, s.srvowner) AND NOT (${isSuperuser})`;
-const LARGE_OBJECT_GRANTEES = `SELECT 'pg_largeobject', l.oid, x.grantee
-    FROM pg_largeobject_metadata l, aclexplode(l.lomacl) x
-   WHERE x.grantee NOT IN (0, l.lomowner) AND NOT (${isSuperuser})`;
 
 const LEFTOVERS = [
   `SELECT 'user mapping' AS kind, format('%s for %s', srvname, usename) AS name,
@@ -62,30 +47,5 @@ const LEFTOVERS = [
           'the application role of a tenant changes no schema'
      FROM pg_namespace n, aclexplode(n.nspacl) x
     WHERE x.grantee = 0 AND x.privilege_type = 'CREATE' AND ${ofUsers('pg_namespace', 'n')}`,
-  `SELECT 'privilege', pg_get_userbyid(o.grantee)::text,
-          format('its privileges on %s objects: tenants have roles of their own', count(*))
-     FROM (${[
-       grantees('pg_class', 'relacl', 'relowner', 'relnamespace'),
-       grantees('pg_proc', 'proacl', 'proowner', 'pronamespace'),
-       grantees('pg_type', 'typacl', 'typowner', 'typnamespace'),
-       grantees('pg_namespace', 'nspacl', 'nspowner', 'oid'),
-       ...[COLUMN_GRANTEES, WRAPPER_GRANTEES, SERVER_GRANTEES, LARGE_OBJECT_GRANTEES],
-     ].join(' UNION ')}) o(catalog, object, grantee)
-    GROUP BY o.grantee`,
-  `SELECT DISTINCT 'default privileges', pg_get_userbyid(x.grantee)::text,
-          'its privileges on objects made later: tenants have roles of their own'
-     FROM pg_default_acl d, aclexplode(d.defaclacl) x
-    WHERE x.grantee NOT IN (0, d.defaclrole) AND NOT (${isSuperuser})`,
-  `SELECT DISTINCT 'privilege', format('%s on the database', pg_get_userbyid(x.grantee)),
-          'who may enter a tenant''s database is the platform''s to say'
-     FROM pg_database d, aclexplode(d.datacl) x
-    WHERE d.datname = current_database() AND x.grantee NOT IN (0, d.datdba)`,
+  ...LEFT_OUT_GRANTS,
 ];
-
-/** Those who were granted something on an object that is not theirs. */
-function grantees(...[catalog, acl, owner, namespace]: [string, string, string, string]): string {
-  return `SELECT '${catalog}', o.oid, x.grantee
-    FROM ${catalog} o JOIN pg_namespace n ON n.oid = o.${namespace}, aclexplode(o.${acl}) x
-    WHERE x.grantee NOT IN (0, o.${owner}) AND ${ofUsers(catalog, 'o')}
-      AND NOT (${isSuperuser})`;
-}

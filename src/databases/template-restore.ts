@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
+import { findJoinedByHand } from './extension-members.ts';
 import type { PgTools } from './pg-tools-contract.ts';
 import type { SourceDump } from './source-dump.ts';
 import type { Source } from './source-inspection.ts';
 import type { NotCarried } from './source-leftovers.ts';
-import { runAsBuilder } from './template-builder.ts';
 import {
   assertTriggersSafe,
   type RefusedTrigger,
@@ -24,6 +24,7 @@ import {
 import { giveToOwner } from './template-ownership.ts';
 import { expressPrivileges, type Restoration } from './template-privileges.ts';
 import { countUserTables, openPublicSchema } from './template-schema.ts';
+import { refreshViews } from './template-views.ts';
 
 type Archive = { readonly file: string; readonly plan: ArchivePlan };
 
@@ -46,11 +47,12 @@ export async function restoreSource(
     ...excludedObjects(source).map(asNotCarried),
     ...(await restore((plan) => plan.schemas)),
     ...(await createExtensions(platform, source.objects.extensions)),
+    ...(await findJoinedByHand(platform, source.extensionMembers, source.objects.extensions)),
     ...(await restore((plan) => plan.wrappers)),
     ...(await restore((plan) => plan.objects)),
   ];
   await assertComplete(platform, source);
-  await refreshViews(restoration);
+  lost.push(...(await refreshViews(restoration)));
   lost.push(...(await expressPrivileges(restoration)));
   return [...lost, ...(await restoreEventTriggers(restoration, archives, tools))];
 }
@@ -156,20 +158,6 @@ async function assertComplete(platform: pg.Client, source: Source): Promise<void
   const found = await countUserTables(platform);
   if (found === source.tables) return;
   throw errors.restoreFailed(`it holds ${found} tables, and the source has ${source.tables}`);
-}
-
-/** In the order of their creation, in which each follows what it reads from. */
-async function refreshViews({ build, builder, source, platform }: Restoration): Promise<void> {
-  const { rows } = await platform.query<{ name: string }>(
-    `SELECT oid::regclass::text AS name FROM pg_class
-      WHERE relkind = 'm' AND oid::regclass::text = ANY($1::text[]) ORDER BY oid`,
-    [[...source.objects.populatedViews]],
-  );
-  await runAsBuilder(
-    build,
-    builder,
-    rows.map(({ name }) => `REFRESH MATERIALIZED VIEW ${name}`),
-  );
 }
 
 /** What would give the author of the source a superuser's rights, at once or in every tenant. */
