@@ -34,5 +34,17 @@ export function judgeRestore(outcome: ToolOutcome, tools: { major: number }, ser
     failures.every(isHarmless) &&
     outcome.stderr.at(-1)?.endsWith('errors ignored on restore: 1');
   if (onlyHarmless) return;
-  throw errors.restoreFailed(failures.find((line) => !isHarmless(line)) ?? failures[0] ?? outcome.lastWords);
+  const failure = failures.find((line) => !isHarmless(line)) ?? failures[0];
+  throw errors.restoreFailed(
+    failure === undefined ? outcome.lastWords : withStatement(failure, outcome.stderr),
+  );
+}
+
+const LONGEST_STATEMENT = 200;
+
+/** The server's words often do not say what they are about; pg_restore prints the statement in the next lines. */
+function withStatement(failure: string, stderr: readonly string[]): string {
+  const next = stderr.slice(stderr.indexOf(failure) + 1).find((line) => line.startsWith('Command was: '));
+  if (next === undefined) return failure;
+  return `${failure} (in: ${next.slice('Command was: '.length).slice(0, LONGEST_STATEMENT)})`;
 }
