@@ -17,6 +17,7 @@ const withServers = {
   environment: 'node',
   pool: 'forks',
   globalSetup: 'test/support/global-setup.ts',
+  setupFiles: 'test/support/after-each-file.ts',
   testTimeout: 60_000,
   hookTimeout: 120_000,
   // How long a state may take to come about, on a busy machine as well.

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findFreePort } from '../../src/embedded/free-port.ts';
 import { createApiClient } from './api-client.ts';
+import { dropAtTheEnd } from './left-databases.ts';
 import { type Program, type RunningProgram, startProgram } from './programs.ts';
 import { environmentOf, makeSource, runOn } from './provisioning-bench.ts';
 import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
@@ -20,13 +21,15 @@ export async function createDeployment(options: DeploymentOptions) {
   const server = options.server ?? sharedPostgres();
   const id = randomUUID().slice(0, 8);
   const [registryName, sourceName] = [`registry_${id}`, `source_${id}`];
+  const tenantPrefix = `t${id}_`;
+  if (options.server === undefined) dropAtTheEnd({ registryName, sourceName, tenantPrefix });
   await runOn(server, 'postgres', `CREATE DATABASE ${registryName}`);
   await makeSource(options.server, sourceName);
   const environment: Record<string, string> = {
     ...environmentOf(server, registryName),
     MIGRATE_ON_START: 'true',
     SOURCE_DATABASE_NAME: sourceName,
-    TENANT_DB_PREFIX: `t${id}_`,
+    TENANT_DB_PREFIX: tenantPrefix,
     WARM_POOL_SIZE: '0',
     ...options.environment,
   };

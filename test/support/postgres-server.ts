@@ -92,6 +92,8 @@ async function startOnFreePort(place: ServerPlace, options: TestPostgresOptions)
       ...serverSettings({ port, major: place.binaries.major }),
       fsync: options.fsync ? 'on' : 'off',
       full_page_writes: options.fsync ? 'on' : 'off',
+      // Otherwise a log that nobody reads grows to a gigabyte, of memory.
+      ...(options.fsync ? {} : { max_wal_size: '256MB' }),
       shared_buffers: '64MB',
       max_connections: String(options.maxConnections ?? 200),
       ...options.settings,

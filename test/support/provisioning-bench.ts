@@ -11,6 +11,7 @@ import { createShutdown } from '../../src/main/shutdown.ts';
 import { createProvisioning } from '../../src/provisioning/create-provisioning.ts';
 import type { Around } from '../../src/provisioning/failpoints.ts';
 import type { TenantRequest } from '../../src/provisioning/tenant-request.ts';
+import { dropAtTheEnd } from './left-databases.ts';
 import { cloneSample, type Sample } from './sample-databases.ts';
 import { type SharedPostgres, sharedPostgres } from './shared-postgres.ts';
 
@@ -37,12 +38,14 @@ export async function createProvisioningBench(options: BenchOptions = {}) {
   const { server = sharedPostgres(), role = 'all' } = options;
   const id = randomUUID().slice(0, 8);
   const [registryName, sourceName] = [`registry_${id}`, `source_${id}`];
+  const tenantPrefix = `t${id}_`;
+  if (options.server === undefined) dropAtTheEnd({ registryName, sourceName, tenantPrefix });
   await makeRegistry(options.server, registryName);
   await makeSource(options.server, sourceName);
   const environment = {
     ...environmentOf(server, registryName),
     SOURCE_DATABASE_NAME: sourceName,
-    TENANT_DB_PREFIX: `t${id}_`,
+    TENANT_DB_PREFIX: tenantPrefix,
     WARM_POOL_SIZE: '0',
     ...options.environment,
   };
