@@ -1,11 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Around } from '../../src/provisioning/failpoints.ts';
-import {
-  beat,
-  claimRun,
-  type OwnedRun,
-  pauseRun,
-} from '../../src/registry/repositories/provisioning-runs.ts';
 import { gate, holdAt } from '../support/hold-at.ts';
 import { type Bench, type BenchOptions, createProvisioningBench } from '../support/provisioning-bench.ts';
 import { findInconsistencies } from '../support/sql-oracle.ts';
@@ -190,30 +184,6 @@ describe('a cancellation of what has just failed by itself', () => {
     hold.release();
     const { runId: purge } = await bench.provisioning.purgeTenant(tenantId, operator);
     expect(await bench.provisioning.waitForRun(purge ?? '', 20_000)).toMatchObject({ status: 'completed' });
-  });
-});
-
-describe('a run that is put off at the moment of its cancellation', () => {
-  const put = async (before: (run: OwnedRun) => Promise<void>) => {
-    await start({ role: 'api' });
-    const { registry } = bench.platform;
-    const { tenantId, runId } = await bench.request('Put Off');
-    const owner = 'a worker';
-    await claimRun(registry, { tenantId, generation: 1, owner, staleAfterMs: 5_000 });
-    const run = { id: runId, tenantId, owner };
-    await bench.provisioning.cancelTenant(tenantId, because);
-    await before(run);
-    await pauseRun(registry, run, { delayMs: 3_600_000, errorCode: 'test', errorDetail: 'test' });
-    return (await runRow(runId)).notBefore.getTime() - Date.now();
-  };
-
-  it('is due at once for whoever takes it back', async () => {
-    expect(await put(async () => undefined)).toBeLessThan(60_000);
-  });
-
-  it('but waits as long as told when it was already being taken back', async () => {
-    const hear = async (run: OwnedRun) => expect(await beat(bench.platform.registry, run)).toBe('cancelled');
-    expect(await put(hear)).toBeGreaterThan(3_000_000);
   });
 });
 
