@@ -34,8 +34,8 @@ export type ArchivePlan = {
   readonly eventTriggers: readonly Run[];
 };
 
-/** An object that is not to be restored: its OID in the source, and how a comment on it is labelled. */
-export type Excluded = { readonly oid: number; readonly label: string };
+/** What is not to be restored: an object by its OID in the source and how a comment on it is labelled, or an entry. */
+export type Excluded = { readonly oid: number; readonly label: string } | Pick<Entry, 'id'>;
 
 /** Reads what `pg_restore --list` printed and says who restores what, and when. */
 export function planRestore(list: string, excluded: readonly Excluded[]): ArchivePlan {
@@ -43,7 +43,7 @@ export function planRestore(list: string, excluded: readonly Excluded[]): Archiv
     .split('\n')
     .map(parseEntry)
     .filter((entry) => entry !== undefined)
-    .filter((entry) => !LEFT_OUT.test(entry.label) && !excluded.some((object) => isAbout(entry, object)));
+    .filter((entry) => !isLeftOut(entry) && !excluded.some((object) => isAbout(entry, object)));
   const eventTriggers = entries.filter(({ label }) => EVENT_TRIGGER.test(label));
   const schemas = entries.filter(({ label }) => SCHEMA.test(label));
   const wrappers = entries.filter(({ label }) => WRAPPER.test(label));
@@ -68,14 +68,19 @@ export function leaveOut<Kind extends Run>(runs: readonly Kind[], excluded: read
 }
 
 /** Reads `215; 1259 16386 TABLE public actor postgres`; pg_restore prints no line break within a name. */
-function parseEntry(line: string): Entry | undefined {
+export function parseEntry(line: string): Entry | undefined {
   const match = line.match(/^(\d+); \d+ (\d+) (.+)$/);
   if (match?.[3] === undefined) return undefined;
   return { id: Number(match[1]), objectOid: Number(match[2]), label: match[3] };
 }
 
-function isAbout({ objectOid, label }: Entry, excluded: Excluded): boolean {
+export function isAbout({ id, objectOid, label }: Entry, excluded: Excluded): boolean {
+  if ('id' in excluded) return id === excluded.id;
   return objectOid === excluded.oid || label.startsWith(`COMMENT - ${excluded.label} `);
+}
+
+export function isLeftOut({ label }: Entry): boolean {
+  return LEFT_OUT.test(label);
 }
 
 /** A name that looks like a kind can at most get its own comment written by the platform. */

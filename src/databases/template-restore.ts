@@ -6,6 +6,7 @@ import type { PgTools } from './pg-tools-contract.ts';
 import type { SourceDump } from './source-dump.ts';
 import type { Source } from './source-inspection.ts';
 import type { NotCarried } from './source-leftovers.ts';
+import { countTables, findDependents, isReported } from './template-dependents.ts';
 import {
   assertTriggersSafe,
   type RefusedTrigger,
@@ -38,20 +39,22 @@ export async function restoreSource(
   tools: PgTools,
 ): Promise<NotCarried[]> {
   const { build, source, platform } = restoration;
-  const archives = await readArchives(dump, tools, build.signal);
+  const dependents = await readDependents(dump, tools, build.signal);
+  const archives = await readArchives({ dump, tools, signal: build.signal }, dependents);
   const restore = (runs: (plan: ArchivePlan) => readonly Run[]) =>
     restoreRuns(restoration, tools, pick(archives, runs));
 
   await preparePublicSchema(platform, restoration);
   const lost = [
     ...excludedObjects(source).map(asNotCarried),
+    ...dependents.filter(isReported).map((entry) => lostEntry(entry, 'it needs what is not carried')),
     ...(await restore((plan) => plan.schemas)),
     ...(await createExtensions(platform, source.objects.extensions)),
     ...(await findJoinedByHand(platform, source.extensionMembers, source.objects.extensions)),
     ...(await restore((plan) => plan.wrappers)),
     ...(await restore((plan) => plan.objects)),
   ];
-  await assertComplete(platform, source);
+  await assertComplete(platform, source, countTables(dependents));
   lost.push(...(await refreshViews(restoration)));
   lost.push(...(await expressPrivileges(restoration)));
   return [...lost, ...(await restoreEventTriggers(restoration, archives, tools))];
@@ -75,19 +78,39 @@ async function restoreEventTriggers(
   return [...refused.map(asNotCarried), ...lost];
 }
 
-/** Rows go in between what defines tables and what checks them: indexes, keys, triggers. */
-async function readArchives(dump: SourceDump, tools: PgTools, signal: AbortSignal): Promise<Archive[]> {
+/** Nothing depends on anything excluded in most sources, and then pg_restore is not asked. */
+async function readDependents(
+  { schemaArchive, source }: SourceDump,
+  tools: PgTools,
+  signal: AbortSignal,
+): Promise<Entry[]> {
+  const excluded = excludedObjects(source);
+  if (excluded.length === 0) return [];
+  return findDependents(await tools.list(schemaArchive, ['--verbose'], signal), excluded);
+}
+
+type Reading = { dump: SourceDump; tools: PgTools; signal: AbortSignal };
+
+/**
+ * Rows go in between what defines tables and what checks them: indexes, keys, triggers. Each archive numbers its
+ * entries by itself, so that the dependents are meant in that of the schema only.
+ */
+async function readArchives(
+  { dump, tools, signal }: Reading,
+  dependents: readonly Entry[],
+): Promise<Archive[]> {
   const { schemaArchive, dataArchive, source } = dump;
-  const without = excludedObjects(source);
-  const read = async (file: string, options: string[]) => ({
+  const excluded = excludedObjects(source);
+  const read = async (file: string, without: readonly Excluded[], options: string[]) => ({
     file,
     plan: planRestore(await tools.list(file, options, signal), without),
   });
-  if (dataArchive === undefined) return [await read(schemaArchive, [])];
+  const ofSchema = [...excluded, ...dependents];
+  if (dataArchive === undefined) return [await read(schemaArchive, ofSchema, [])];
   return [
-    await read(schemaArchive, ['--section=pre-data']),
-    await read(dataArchive, []),
-    await read(schemaArchive, ['--section=post-data']),
+    await read(schemaArchive, ofSchema, ['--section=pre-data']),
+    await read(dataArchive, excluded, []),
+    await read(schemaArchive, ofSchema, ['--section=post-data']),
   ];
 }
 
@@ -154,10 +177,12 @@ async function preparePublicSchema(platform: pg.Client, { build, source }: Resto
 }
 
 /** A dump that ends early where nothing refers to what is missing restores without an error. */
-async function assertComplete(platform: pg.Client, source: Source): Promise<void> {
+async function assertComplete(platform: pg.Client, source: Source, leftOut: number): Promise<void> {
   const found = await countUserTables(platform);
-  if (found === source.tables) return;
-  throw errors.restoreFailed(`it holds ${found} tables, and the source has ${source.tables}`);
+  if (found === source.tables - leftOut) return;
+  throw errors.restoreFailed(
+    `it holds ${found} tables, and the source has ${source.tables}${leftOut === 0 ? '' : `, of which ${leftOut} are left out`}`,
+  );
 }
 
 /** What would give the author of the source a superuser's rights, at once or in every tenant. */

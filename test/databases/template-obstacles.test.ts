@@ -12,10 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => on.close());
 
-async function build(sql: string) {
+async function build(sql: string, dataTables: string[] = []) {
   if (tools === null) throw new Error('There are no tools.');
   const source = await on.makeSource(`CREATE TABLE public.t (id int); ${sql}`);
-  return on.build({ kind: 'database', name: source, tools });
+  return on.build({ kind: 'database', name: source, tools }, { dataTables });
 }
 
 const refused = [
@@ -56,6 +56,54 @@ describe.skipIf(tools === null)('what only a superuser may make', () => {
       .query("SELECT ts_lexize('public.d', 'Word') AS lexemes")
       .finally(() => migrator.end());
     expect(rows).toEqual([{ lexemes: ['word'] }]);
+  });
+});
+
+describe.skipIf(tools === null)('what needs a server that is not carried', () => {
+  it('is left out with everything that needs it, and each is reported', async () => {
+    const { names, notCarried } = await build(
+      `CREATE FUNCTION public.validate(text[], oid) RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+       CREATE FOREIGN DATA WRAPPER w VALIDATOR public.validate; CREATE SERVER s FOREIGN DATA WRAPPER w;
+       CREATE FOREIGN TABLE public.away (id int DEFAULT 7) SERVER s; COMMENT ON COLUMN public.away.id IS 'x';
+       COMMENT ON FOREIGN TABLE public.away IS 'x'; GRANT SELECT ON public.away TO PUBLIC;
+       CREATE VIEW public.both_kinds AS SELECT id FROM public.t UNION ALL SELECT id FROM public.away;
+       CREATE VIEW public.over AS SELECT id FROM public.both_kinds; COMMENT ON VIEW public.over IS 'x';
+       CREATE TABLE public.holds (a public.away);
+       CREATE VIEW public.stays AS SELECT id FROM public.t`,
+    );
+    expect(notCarried.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual([
+      'foreign data wrapper w',
+      'object FOREIGN TABLE public away postgres',
+      'object TABLE public holds postgres',
+      'object VIEW public both_kinds postgres',
+      'object VIEW public over postgres',
+      'server s',
+    ]);
+    const migrator = await on.asMigrator(await on.makeTenant(names.template));
+    const { rows } = await migrator
+      .query(
+        "SELECT relname::text AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
+      )
+      .finally(() => migrator.end());
+    expect(rows).toEqual([{ name: 'stays' }, { name: 't' }]);
+  });
+});
+
+describe.skipIf(tools === null)('what is left out of the schema', () => {
+  it('keeps no rows of other tables out, whatever their numbers in the archive of rows', async () => {
+    const tables = Array.from({ length: 30 }, (_, at) => `rows_${at}`);
+    const { names } = await build(
+      `CREATE FUNCTION public.validate(text[], oid) RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+       CREATE FOREIGN DATA WRAPPER w VALIDATOR public.validate; CREATE SERVER s FOREIGN DATA WRAPPER w;
+       ${tables.map((name) => `CREATE TABLE public.${name} (id int); INSERT INTO public.${name} VALUES (1); CREATE FOREIGN TABLE public.far_${name} (id int) SERVER s;`).join('\n')}`,
+      tables,
+    );
+    const migrator = await on.asMigrator(await on.makeTenant(names.template));
+    const counts = tables.map((name) => `SELECT count(*)::int AS n FROM public.${name}`).join(' UNION ALL ');
+    const { rows } = await migrator
+      .query(`SELECT sum(n)::int AS rows FROM (${counts}) c`)
+      .finally(() => migrator.end());
+    expect(rows).toEqual([{ rows: 30 }]);
   });
 });
 
