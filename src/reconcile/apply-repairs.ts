@@ -123,7 +123,6 @@ type Case = { first: Found; group: readonly Found[]; evenInUse: boolean };
 
 async function attempt(needs: ReconcileNeeds, each: Case, setbacks: Setbacks): Promise<Attempted> {
   const { mended, cause } = await tryRepair(needs, each);
-  if ('actions' in mended && mended.actions.length > 0) await note(needs, each.first, mended.actions);
   if (mended.outcome !== 'failed') return mended;
   if (setbacks.noteFailure(keyOfGroup(each.group), mended.detail)) {
     const { server, subject } = each.first;
@@ -139,7 +138,9 @@ async function attempt(needs: ReconcileNeeds, each: Case, setbacks: Setbacks): P
 async function tryRepair(needs: ReconcileNeeds, each: Case): Promise<{ mended: Mended; cause?: unknown }> {
   const failed = (detail: string): Mended => ({ outcome: 'failed', actions: [], detail });
   try {
-    return { mended: await repair(needs, each) };
+    const mended = await repair(needs, each);
+    if ('actions' in mended && mended.actions.length > 0) await note(needs, each.first, mended.actions);
+    return { mended };
   } catch (error) {
     if (error instanceof AppError) return { mended: failed(error.message) };
     return { mended: failed('It failed unexpectedly. The log has the cause.'), cause: error };
