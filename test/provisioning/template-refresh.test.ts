@@ -1,10 +1,13 @@
+import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { newNamePart } from '../../src/databases/database-name.ts';
 import type { ServerDirectory } from '../../src/provisioning/server-directory.ts';
 import { createTemplateRefresh } from '../../src/provisioning/template-refresh.ts';
 import type { TemplateLibrary } from '../../src/provisioning/templates.ts';
-import { listTemplates } from '../../src/registry/repositories/templates.ts';
+import { insertTemplate, listTemplates } from '../../src/registry/repositories/templates.ts';
 import { type Bench, createProvisioningBench } from '../support/provisioning-bench.ts';
-import { noSchedule } from './template-facts.ts';
+import { sharedPostgres } from '../support/shared-postgres.ts';
+import { look, noSchedule, readyCopy } from './template-facts.ts';
 
 let bench: Bench;
 
@@ -41,4 +44,37 @@ it('looks at every server whatever happens on another, and keeps with the templa
     .where('id', '=', template.id)
     .executeTakeFirstOrThrow();
   expect(kept).toEqual({ troubleCode: 'internal_error', troubleDetail: 'planted on elsewhere' });
+});
+
+it('looks at the sources behind one in which somebody holds a lock, and says of that one why', async () => {
+  const { registry } = bench.platform;
+  const { host, port, admin } = sharedPostgres();
+  const part = newNamePart();
+  const [locked, behind] = [`locked_${part}`, `behind_${part}`];
+  const holder = new pg.Client({ host, port, ...admin, database: locked });
+  try {
+    for (const sourceDatabase of [locked, behind]) {
+      await bench.runOn('postgres', `CREATE DATABASE ${sourceDatabase}`);
+      await bench.runOn(sourceDatabase, 'CREATE TABLE kinds (id int)');
+      await insertTemplate(registry, { key: sourceDatabase, sourceDatabase, dataTables: ['kinds'] });
+    }
+    await holder.connect();
+    await holder.query('BEGIN; LOCK TABLE kinds');
+    await look(bench);
+    const troubles = await registry
+      .selectFrom('templates')
+      .select(['key', 'troubleCode'])
+      .where('key', 'in', [locked, behind])
+      .orderBy('key', 'desc')
+      .execute();
+    expect(troubles).toEqual([
+      { key: locked, troubleCode: 'database_server_busy' },
+      { key: behind, troubleCode: null },
+    ]);
+    expect((await readyCopy(bench, behind)).exists).toBe(true);
+  } finally {
+    await holder.end();
+    await registry.deleteFrom('templates').where('key', '=', locked).execute();
+    for (const name of [locked, behind]) await bench.runOn('postgres', `DROP DATABASE ${name} WITH (FORCE)`);
+  }
 });
