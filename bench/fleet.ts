@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDeployment, type Deployment } from '../test/support/deployment.ts';
-import { type BenchServers, inDatabase } from './bench-server.ts';
+import { createDeployment } from '../test/support/deployment.ts';
+import { type BenchServers, inDatabase, openAdmin } from './bench-server.ts';
 import { warmPoolVariable } from './installation.ts';
 
-const pollMs = 10;
+/** Rarely enough that the looks themselves are no load. */
+const pollMs = 25;
 const settleWithinMs = 300_000;
 
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
@@ -25,7 +26,9 @@ export async function startFleet({ postgres, redis }: BenchServers, options: Fle
     },
   });
   const [api] = deployment.apis;
-  const inRegistry = <Row>(sql: string) => queryRegistry<Row>(postgres, deployment, sql);
+  // Kept open: a login for each look would take a core.
+  const registry = await openAdmin(postgres, deployment.registryName);
+  const inRegistry = async <Row>(sql: string) => (await registry.query(sql)).rows as Row[];
 
   async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
     const deadline = Date.now() + settleWithinMs;
@@ -51,18 +54,11 @@ export async function startFleet({ postgres, redis }: BenchServers, options: Fle
       }, `${count} warm databases`),
     /** Stops the processes; the databases go with the prefix that only this fleet has. */
     async stop(): Promise<void> {
+      await registry.end();
       await deployment.stop();
       await dropDatabases(postgres, deployment.environment.TENANT_DB_PREFIX ?? '');
     },
   };
-}
-
-async function queryRegistry<Row>(
-  server: BenchServers['postgres'],
-  { registryName }: Deployment,
-  sql: string,
-): Promise<Row[]> {
-  return inDatabase(server, registryName, async (client) => (await client.query(sql)).rows as Row[]);
 }
 
 export async function dropDatabases(server: BenchServers['postgres'], prefix: string): Promise<void> {

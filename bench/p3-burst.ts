@@ -95,7 +95,7 @@ async function measure(servers: BenchServers, options: BenchOptions): Promise<Se
 /** Built by a fleet that makes nothing else. */
 async function readTemplate(servers: BenchServers) {
   const fleet = await startFleet(servers, { warmPool: 0 });
-  return templateOf(fleet).finally(() => fleet.deployment.stop());
+  return templateOf(fleet).finally(fleet.stop);
 }
 
 type Latencies = { idle: Measurement; busy: Measurement };

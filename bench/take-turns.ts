@@ -50,7 +50,7 @@ async function attempt(way: Way, round: number, { errors }: Measurement): Promis
     errors.push(...faults.map((fault) => `round ${round}: ${fault}`));
     return faults.length === 0 ? value : null;
   } catch (error) {
-    errors.push(`round ${round}: ${error instanceof Error ? error.message : String(error)}`);
+    errors.push(`round ${round}: ${describeError(error)}`);
     return null;
   }
 }
@@ -60,4 +60,10 @@ export async function timed<Result>(work: () => Promise<Result>): Promise<{ ms: 
   const start = performance.now();
   const result = await work();
   return { ms: performance.now() - start, result };
+}
+
+/** fetch says what happened in its cause alone. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${describeError(error.cause)}`;
 }

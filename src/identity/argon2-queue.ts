@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { argon2id, hash, needsRehash, verify } from 'argon2';
 import pLimit from 'p-limit';
 import { errors } from '../errors/catalogue.ts';
@@ -6,23 +5,30 @@ import { errors } from '../errors/catalogue.ts';
 /** The least that OWASP asks for: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2id, memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 } as const;
 
-/**
- * Each hash occupies a core and one of libuv's four threads for about 30 ms; a burst of them must leave a core to
- * everybody else's requests.
- */
-const defaultAtOnce = Math.max(1, Math.min(2, availableParallelism() - 1));
-/** A burst of 500 registrations is let in, and waits for 9 to 18 s; who comes later is told to come back. */
+/** Each hash occupies a thread of libuv's four for about 30 ms; the rest of the process needs some, too. */
+const defaultAtOnce = 2;
+/** A burst of 500 registrations is let in; who comes later is told to come back. */
 const defaultMaxWaiting = 600;
+/** Nobody is kept longer, however slow the machine is; a connection without a byte is cut after 30 s. */
+const defaultMaxWaitMs = 25_000;
 
-export type Argon2Options = { atOnce?: number; maxWaiting?: number };
+export type Argon2Options = { atOnce?: number; maxWaiting?: number; maxWaitMs?: number };
 
-/** argon2id with bounded concurrency. @throws overloaded when too many wait already. */
-export function createArgon2Queue({ atOnce = defaultAtOnce, maxWaiting = defaultMaxWaiting }: Argon2Options) {
+/** argon2id with bounded concurrency. @throws overloaded when too many wait already, or it would take too long. */
+export function createArgon2Queue({
+  atOnce = defaultAtOnce,
+  maxWaiting = defaultMaxWaiting,
+  maxWaitMs = defaultMaxWaitMs,
+}: Argon2Options) {
   const limit = pLimit(atOnce);
 
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     if (limit.pendingCount >= maxWaiting) throw errors.overloaded();
-    return limit(work);
+    const waitsSince = performance.now();
+    return limit(() => {
+      if (performance.now() - waitsSince > maxWaitMs) throw errors.overloaded();
+      return work();
+    });
   }
 
   return {

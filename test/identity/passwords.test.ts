@@ -87,4 +87,11 @@ describe('hashing', () => {
     expect(refused.length).toBeGreaterThanOrEqual(3);
     await expect(queue.hash('Test123!')).resolves.toContain('argon2id');
   });
+
+  it('refuses who has waited too long before it begins', async () => {
+    const queue = createArgon2Queue({ atOnce: 1, maxWaitMs: 1 });
+    const [first, second] = await Promise.allSettled([queue.hash('Test123!'), queue.hash('Test123!')]);
+    expect(first.status).toBe('fulfilled');
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'overloaded' } });
+  });
 });
