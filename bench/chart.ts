@@ -1,6 +1,6 @@
 import { medianOf, round, type Section } from './result.ts';
 
-const [width, labelWidth, rowHeight, barHeight, valueWidth] = [860, 400, 30, 18, 110];
+const [width, labelWidth, rowHeight, barHeight, valueWidth] = [940, 480, 30, 18, 110];
 
 /** One bar per way; logarithmic, since the floor and the slowest are often a thousand times apart. */
 export function toSvg({ title, measurements }: Section): string {
@@ -25,7 +25,8 @@ export function toSvg({ title, measurements }: Section): string {
 <text x="${labelWidth + Number(length) + 6}" y="${middle}">${round(median)} ${unit}</text>`;
   });
   const height = 50 + bars.length * rowHeight;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title" font-family="system-ui, sans-serif" font-size="12">
+<title id="title">${escapeXml(title)}</title>
 <rect width="${width}" height="${height}" fill="#ffffff"/>
 <text x="8" y="22" font-size="14" font-weight="600">${escapeXml(title)} (median, logarithmic)</text>
 ${rows.join('\n')}

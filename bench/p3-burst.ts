@@ -12,8 +12,8 @@ import { takeTurns, type Way } from './take-turns.ts';
 
 const names = {
   burst: 'tenant-manager, burst',
-  byHand: 'by hand: hash, clone, two roles, sealing, two logins, fingerprint, best of 2 to 8 at once',
-  clones: 'CREATE DATABASE … TEMPLATE, best of 1 to 8 connections',
+  byHand: 'by hand: hash, clone, roles, sealing, logins, fingerprint, best of 2 to 8',
+  clones: 'CREATE DATABASE … TEMPLATE, best of 1 to 8',
   busy: 'a tenant’s request during the burst, p99',
   idle: 'the same request before it, p99',
 } as const;
