@@ -139,7 +139,7 @@ export const systemErrors = {
   roleInUse: defineError(
     ['role_in_use', 500, 'Role in use'],
     (why: string) =>
-      `A role cannot be dropped: ${why}. Give that to another role (REASSIGN OWNED) or drop it (DROP OWNED), in the database that it says.`,
+      `A role cannot be dropped: ${why}. Give each of these to another role (ALTER … OWNER TO, REVOKE), or drop it, in the database that it says.`,
   ),
   collationChanged: defineError(
     ['collation_changed', 500, 'Collation changed'],

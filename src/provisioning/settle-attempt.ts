@@ -27,12 +27,14 @@ export type FailedAttempt = {
 export async function settleAttempt(needs: RunnerNeeds, attempt: FailedAttempt): Promise<void> {
   const { run, error, isStopping } = attempt;
   if (isStopping) {
-    await pauseRun(needs.registry, run, {
+    const isOurs = await pauseRun(needs.registry, run, {
       delayMs: 0,
       errorCode: 'shutting_down',
       errorDetail: 'The worker was stopped.',
       isInterruption: true,
     });
+    if (!isOurs) return carryOut(needs, attempt, { verdict: 'leave' });
+    needs.log.info({ run_id: run.id }, 'This run is given back, for another worker to go on with it');
     return;
   }
   if (error instanceof AppError && error.code === errors.runCancelled.definition.code) {

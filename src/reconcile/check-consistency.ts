@@ -33,7 +33,7 @@ export async function checkConsistency(
   const first = await lookFromOutside(needs, depth, signal);
   const confirmed = first.found.length === 0 ? first : await lookAgain(needs, first, signal);
   if (depth === 'catalog') return confirmed;
-  const except = new Set(confirmed.found.flatMap(({ tenantId }) => tenantId ?? []));
+  const except = mendedFirst(confirmed.found);
   const reached = (await listServers(needs.registry)).filter(
     ({ name }) => !confirmed.unchecked.some(({ subject }) => subject === name),
   );
@@ -44,6 +44,12 @@ export async function checkConsistency(
   }
   confirmed.found.push(...(await lookForSecrets(needs.registry)));
   return confirmed;
+}
+
+/** By id: whose database or roles are to be mended from outside, before anybody can say how they are within. */
+function mendedFirst(found: readonly Found[]): Set<string> {
+  const toMend = found.filter(({ server, action }) => server !== null && action !== undefined);
+  return new Set(toMend.flatMap(({ tenantId }) => tenantId ?? []));
 }
 
 async function lookAgain(

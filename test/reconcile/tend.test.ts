@@ -161,6 +161,7 @@ describe('a worker that mends by itself', () => {
     const { findings, unchecked } = await bench.plan('deep');
     expect(unchecked).toMatchObject([
       { subject: 'away', reason: expect.stringContaining('cannot be reached') },
+      { subject: 'tenant-2', reason: expect.stringContaining('mended first') },
     ]);
     expect(findings).toMatchObject([{ kind: 'database_open', subject: database }]);
     await bench.ask(`DELETE FROM database_servers WHERE id = '${id}'`);

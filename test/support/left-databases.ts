@@ -23,8 +23,11 @@ export async function dropLeftDatabases(): Promise<void> {
   const workers = Array.from({ length: droppedAtOnce }, () =>
     inDatabase('postgres', async (client) => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) {
-        // A template cannot be dropped, and with FORCE who is still connected does not matter.
-        await client.query(`ALTER DATABASE "${name}" IS_TEMPLATE false`);
+        // A template cannot be dropped, and what a DROP left half of cannot be altered.
+        const template = await client.query('SELECT FROM pg_database WHERE datname = $1 AND datistemplate', [
+          name,
+        ]);
+        if (template.rowCount === 1) await client.query(`ALTER DATABASE "${name}" IS_TEMPLATE false`);
         await client.query(`DROP DATABASE "${name}" WITH (FORCE)`);
       }
     }),

@@ -55,8 +55,10 @@ export async function checkOpenDatabases(
     checks.push(problem({ check, subject, detail, remedy }));
   }
   if (ours.length > 0) {
-    const detail = `Every login of the server may enter ${namesOf(ours)}, which the platform made and had sealed.`;
-    checks.push(problem({ check, subject, detail, remedy: 'Seal them again: tenant-cli reconcile --apply' }));
+    const detail = `Every login of the server may enter ${namesOf(ours)}, under names that the platform gives.`;
+    const remedy =
+      'Seal again what is the platform’s: tenant-cli reconcile --apply. Of what it calls foreign a person has to decide: shut it (REVOKE ALL ON DATABASE … FROM PUBLIC), rename it or drop it.';
+    checks.push(problem({ check, subject, detail, remedy }));
   }
   if (checks.length > 0) return checks;
   return [ok({ check, subject, detail: 'No database is open to every login of the server.' })];
