@@ -10,7 +10,7 @@ const defaultAtOnce = 2;
 /** A burst of 500 registrations is let in; who comes later is told to come back. */
 const defaultMaxWaiting = 600;
 /** Nobody is kept longer, however slow the machine is; a connection without a byte is cut after 30 s. */
-const defaultMaxWaitMs = 25_000;
+const defaultMaxWaitMs = 20_000;
 
 export type Argon2Options = { atOnce?: number; maxWaiting?: number; maxWaitMs?: number };
 
