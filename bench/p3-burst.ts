@@ -8,7 +8,7 @@ import { type Fleet, startFleet } from './fleet.ts';
 import { startProbe } from './probe.ts';
 import { type Measurement, ratioGoal, type Section } from './result.ts';
 import { quantile } from './statistics.ts';
-import { takeTurns, type Way } from './take-turns.ts';
+import { describeError, takeTurns, type Way } from './take-turns.ts';
 
 const names = {
   burst: 'tenant-manager, burst',
@@ -36,7 +36,6 @@ async function measure(servers: BenchServers, options: BenchOptions): Promise<Se
   const { isSmall, rounds, say } = options;
   const { tenants, idleMs } = isSmall ? sizes.small : sizes.full;
   const latencies: Latencies = { idle: newMeasurement(names.idle), busy: newMeasurement(names.busy) };
-  const clones = isSmall ? 2 : 40;
   const template = await readTemplate(servers);
   const ways: Way[] = [
     {
@@ -49,15 +48,15 @@ async function measure(servers: BenchServers, options: BenchOptions): Promise<Se
     {
       name: names.byHand,
       floor: names.clones,
-      what: `${clones} tenants at each number of hands; nothing of it survives a crash.`,
+      what: `As many tenants, shared by the numbers of hands; nothing of it survives a crash.`,
       unit: 'per s',
-      run: () => bestHandRate(servers, { template, tenants: clones }),
+      run: () => bestHandRate(servers, { template, tenants }),
     },
     {
       name: names.clones,
-      what: `${clones} clones of the sample at each number of connections.`,
+      what: `As many clones of the sample, shared by the numbers of connections.`,
       unit: 'per s',
-      run: () => bestCloneRate(servers.postgres, clones),
+      run: () => bestCloneRate(servers.postgres, tenants),
     },
   ];
   const measurements = await takeTurns({ ways, rounds, warmups: 0 });
@@ -159,10 +158,15 @@ async function note<Result>(
   return result;
 }
 
+/** A status, or what happened instead of an answer. */
+type Answer = number | string;
+
 /** @returns how long it took until the last was active, and how each was answered. */
-async function registerAll(fleet: Fleet, tenants: number): Promise<[ms: number, answers: number[]]> {
+async function registerAll(fleet: Fleet, tenants: number): Promise<[ms: number, answers: Answer[]]> {
   const start = performance.now();
-  const answering = Array.from({ length: tenants }, async () => (await fleet.register()).status);
+  const answering = Array.from({ length: tenants }, () =>
+    fleet.register().then(({ status }) => status, describeError),
+  );
   const answers = await Promise.all(answering);
   const accepted = answers.filter((status) => status === 201 || status === 202).length;
   // And the tenant that asks meanwhile.
@@ -180,7 +184,7 @@ async function countActive({ inRegistry }: Fleet): Promise<number> {
 async function faultsOf(
   { postgres }: BenchServers,
   { deployment, inRegistry }: Fleet,
-  { tenants, answers }: { tenants: number; answers: readonly number[] },
+  { tenants, answers }: { tenants: number; answers: readonly Answer[] },
 ): Promise<string[]> {
   const rejected = answers.filter((status) => status !== 201 && status !== 202);
   const [told] = await inRegistry<{ count: number }>(

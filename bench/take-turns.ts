@@ -63,7 +63,7 @@ export async function timed<Result>(work: () => Promise<Result>): Promise<{ ms: 
 }
 
 /** fetch says what happened in its cause alone. */
-function describeError(error: unknown): string {
+export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${describeError(error.cause)}`;
 }

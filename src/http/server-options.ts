@@ -24,9 +24,10 @@ export function serverOptions({ log, settings, answerError }: Needs): FastifyHtt
     bodyLimit: bodyLimitBytes,
     // How long a request may take to arrive; its answer may take longer.
     requestTimeout: 15_000,
-    // A silent connection is closed. Above the 25 s that a caller may ask to wait, and above heartbeats.
-    connectionTimeout: 30_000,
-    // Above the 60 s of usual proxies, so that none sends a request into a connection that closes.
+    // Nobody reads or writes: the connection is closed. Above the 60 s after which usual proxies give up, so that
+    // whoever still waits for an answer gets it.
+    connectionTimeout: 65_000,
+    // Above those 60 s, too, so that no proxy sends a request into a connection that closes.
     keepAliveTimeout: 72_000,
     http: { connectionsCheckingInterval: 5_000 },
     // A closing process answers what it still gets, with `Connection: close`.

@@ -5,12 +5,12 @@ import { errors } from '../errors/catalogue.ts';
 /** The least that OWASP asks for: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2id, memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 } as const;
 
-/** Each hash occupies a thread of libuv's four for about 30 ms; the rest of the process needs some, too. */
-const defaultAtOnce = 2;
+/** Each hash occupies a thread of libuv's four for about 30 ms; the rest of the process needs one, too. */
+const defaultAtOnce = 3;
 /** A burst of 500 registrations is let in; who comes later is told to come back. */
 const defaultMaxWaiting = 600;
-/** Nobody is kept longer, however slow the machine is; a connection without a byte is cut after 30 s. */
-const defaultMaxWaitMs = 20_000;
+/** Nobody is kept longer, however slow the machine is: as long as a caller may ask to wait. */
+const defaultMaxWaitMs = 25_000;
 
 export type Argon2Options = { atOnce?: number; maxWaiting?: number; maxWaitMs?: number };
 

@@ -110,7 +110,7 @@ describe('a slow client', () => {
     const { app } = await start();
     const { server } = app;
     expect([server.requestTimeout, server.timeout, server.keepAliveTimeout]).toEqual([
-      15_000, 30_000, 72_000,
+      15_000, 65_000, 72_000,
     ]);
     server.requestTimeout = 100;
     mayAnswer = delay(400);
