@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { TestPostgres } from '../test/support/postgres-server.ts';
 import { inDatabase, openAdmin } from './bench-server.ts';
-import { dropDatabases } from './fleet.ts';
 import { type Trial, timed } from './take-turns.ts';
 
 const connectionCounts = [1, 2, 4, 8];
@@ -24,7 +23,6 @@ export async function bestCloneRate(server: TestPostgres, clones: number): Promi
     rates.push(await cloneRate(server, { template, connections, clones: share }));
   }
   const made = await countDatabases(server, prefix);
-  await dropDatabases(server, prefix);
   const expected = share * connectionCounts.length + 1;
   return {
     value: Math.max(...rates),

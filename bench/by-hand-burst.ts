@@ -1,7 +1,7 @@
 import type { Fingerprint } from '../src/databases/database-server.ts';
 import { createArgon2Queue } from '../src/identity/argon2-queue.ts';
 import { createNaming } from '../src/provisioning/database-names.ts';
-import { type BenchServers, inDatabase } from './bench-server.ts';
+import type { BenchServers } from './bench-server.ts';
 import { type HandMade, makeByHand } from './by-hand.ts';
 import type { Fleet } from './fleet.ts';
 import type { TemplateFacts } from './installation.ts';
@@ -40,10 +40,6 @@ export async function bestHandRate({ postgres }: BenchServers, burst: HandBurst)
     rates.push((tenants * 1_000) / ms);
     made.push(...result);
   }
-  await drop(
-    postgres,
-    made.map(({ database }) => database),
-  );
   return { value: Math.max(...rates), faults: made.flatMap(({ faults }) => faults) };
 }
 
@@ -61,10 +57,4 @@ async function makeMany(postgres: BenchServers['postgres'], { template, tenants,
   };
   await Promise.all(Array.from({ length: atOnce }, hand));
   return made;
-}
-
-async function drop(postgres: BenchServers['postgres'], databases: readonly string[]): Promise<void> {
-  await inDatabase(postgres, 'postgres', async (client) => {
-    for (const name of databases) await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
-  });
 }

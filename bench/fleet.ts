@@ -38,6 +38,11 @@ export async function startFleet({ postgres, redis }: BenchServers, options: Fle
     }
   }
 
+  async function stopProcesses(): Promise<void> {
+    await registry.end();
+    await deployment.stop();
+  }
+
   return {
     deployment,
     api,
@@ -52,16 +57,17 @@ export async function startFleet({ postgres, redis }: BenchServers, options: Fle
         );
         return (row?.ready ?? 0) >= count;
       }, `${count} warm databases`),
-    /** Stops the processes; the databases go with the prefix that only this fleet has. */
+    /** For servers that are thrown away with all databases. */
+    stopProcesses,
+    /** The databases go by the prefix that only this fleet has. */
     async stop(): Promise<void> {
-      await registry.end();
-      await deployment.stop();
+      await stopProcesses();
       await dropDatabases(postgres, deployment.environment.TENANT_DB_PREFIX ?? '');
     },
   };
 }
 
-export async function dropDatabases(server: BenchServers['postgres'], prefix: string): Promise<void> {
+async function dropDatabases(server: BenchServers['postgres'], prefix: string): Promise<void> {
   if (prefix === '') throw new Error('Without a prefix, everything would go.');
   await inDatabase(server, 'postgres', async (client) => {
     const { rows } = await client.query<{ name: string }>(

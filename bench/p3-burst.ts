@@ -28,35 +28,36 @@ export const p3: Benchmark = {
   about:
     'All are posted at once to one api process, with one worker of `QUEUE_CONCURRENCY=4`; the clock stops when the last tenant is active. The physical floor is the best rate at which the same server clones the same template, over 1, 2, 4 and 8 connections, and nothing else to do: no roles, no logins, no passwords to hash. What all of that costs on the same cores is said by the script that does it by hand. Meanwhile another tenant asks for its rows at a fixed rate, from a process of its own.',
   async run(options) {
-    return [await withServers((servers) => measure(servers, options))];
+    return [await measure(options)];
   },
 };
 
-async function measure(servers: BenchServers, options: BenchOptions): Promise<Section> {
+/** Each trial has servers of its own, so that none inherits the databases of another, or waits until they are dropped. */
+async function measure(options: BenchOptions): Promise<Section> {
   const { isSmall, rounds, say } = options;
   const { tenants, idleMs } = isSmall ? sizes.small : sizes.full;
   const latencies: Latencies = { idle: newMeasurement(names.idle), busy: newMeasurement(names.busy) };
-  const template = await readTemplate(servers);
   const ways: Way[] = [
     {
       name: names.burst,
       floor: names.clones,
       what: `${tenants} registrations, from the first request until the last is active.`,
       unit: 'per s',
-      run: (round) => burstTrial(servers, { round, tenants, idleMs, latencies, say }),
+      run: (round) =>
+        withServers((servers) => burstTrial(servers, { round, tenants, idleMs, latencies, say })),
     },
     {
       name: names.byHand,
       floor: names.clones,
       what: `As many tenants, shared by the numbers of hands; nothing of it survives a crash.`,
       unit: 'per s',
-      run: () => bestHandRate(servers, { template, tenants }),
+      run: () => withServers((servers) => handTrial(servers, tenants)),
     },
     {
       name: names.clones,
       what: `As many clones of the sample, shared by the numbers of connections.`,
       unit: 'per s',
-      run: () => bestCloneRate(servers.postgres, tenants),
+      run: () => withServers(({ postgres }) => bestCloneRate(postgres, tenants)),
     },
   ];
   const measurements = await takeTurns({ ways, rounds, warmups: 0 });
@@ -91,10 +92,11 @@ async function measure(servers: BenchServers, options: BenchOptions): Promise<Se
   };
 }
 
-/** Built by a fleet that makes nothing else. */
-async function readTemplate(servers: BenchServers) {
+/** The template is built by a fleet that makes nothing else. */
+async function handTrial(servers: BenchServers, tenants: number) {
   const fleet = await startFleet(servers, { warmPool: 0 });
-  return templateOf(fleet).finally(fleet.stop);
+  const template = await templateOf(fleet).finally(fleet.stopProcesses);
+  return bestHandRate(servers, { template, tenants });
 }
 
 type Latencies = { idle: Measurement; busy: Measurement };
@@ -128,7 +130,7 @@ async function burstTrial(servers: BenchServers, { tenants, idleMs, latencies, .
     const [ms, answers] = await note(latencies.busy, probe(), () => registerAll(fleet, tenants));
     return { value: (tenants * 1_000) / ms, faults: await faultsOf(servers, fleet, { tenants, answers }) };
   } finally {
-    await fleet.stop();
+    await fleet.stopProcesses();
   }
 }
 

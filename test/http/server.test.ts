@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -120,6 +122,27 @@ describe('a slow client', () => {
     expect(answer.status).toBe(200);
   });
 });
+
+describe('a crowd at the door', () => {
+  it('is let in by the kernel while the process is busy: Node.js asks it to keep 511 only', async () => {
+    const { port } = await start();
+    const crowd = 700;
+    expect(Number(await readFile('/proc/sys/net/core/somaxconn', 'utf8'))).toBeGreaterThan(crowd);
+    // This process does nothing else until the other has ended, so that nobody is accepted meanwhile.
+    const { stdout } = spawnSync(process.execPath, ['-e', crowdScript, String(port), String(crowd)]);
+    expect(stdout.toString()).toBe(`${crowd} connected\n`);
+  });
+});
+
+/** Connects at once, and says before a dropped one comes back after 1 s, how many are in. */
+const crowdScript = `
+  const [port, crowd] = process.argv.slice(1).map(Number);
+  let connected = 0;
+  const count = () => { connected += 1; };
+  for (let i = 0; i < crowd; i += 1) require('node:net').connect(port, '127.0.0.1', count).on('error', () => {});
+  const end = () => { console.log(connected + ' connected'); process.exit(); };
+  setTimeout(end, 900);
+`;
 
 describe('the end of a process', () => {
   it('answers those who are let in, and closes idle connections', async () => {
