@@ -173,9 +173,16 @@ export const settings = {
     'Connections of one tenant, and the limit of its role.',
     { default: '10', aliases: ['DB_POOL_MAX'] },
   ),
-  MAX_TOTAL_CONNECTIONS: connections(integer(1, 100_000), 'Tenant connections of one process.', {
-    default: '50',
-  }),
+  MIN_CONNECTIONS_PER_TENANT: connections(
+    integer(0, 1_000),
+    'Connections that stay open for a tenant in use, however seldom all of them are needed.',
+    { default: '0', aliases: ['DB_POOL_MIN'] },
+  ),
+  MAX_TOTAL_CONNECTIONS: connections(
+    integer(1, 100_000),
+    'Connections to tenants’ databases of one server, over all processes. More than the server has room for is cut down to that, with a warning.',
+    { defaultDoc: 'what max_connections of the server leaves' },
+  ),
   LEASE_TIMEOUT_MS: connections(durationMs('ms'), 'How long a request waits for a connection before 503.', {
     default: '5000',
   }),

@@ -105,7 +105,12 @@ export async function listDatabasesWithObjectsOf(
   return new Set(found.map(({ name }) => name));
 }
 
-export type ClientSessions = { readonly client: string; readonly sessions: number };
+export type ClientSessions = {
+  /** Empty where the process has not said its name. */
+  readonly applicationName: string;
+  readonly host: string;
+  readonly sessions: number;
+};
 
 /** The sessions that logged in as roles with one of these prefixes, by the process that opened them. */
 export function countSessionsByClient(
@@ -113,11 +118,12 @@ export function countSessionsByClient(
   rolePrefixes: readonly string[],
 ): Promise<ClientSessions[]> {
   return session.rows<ClientSessions>(
-    `SELECT concat_ws(' at ', coalesce(nullif(s.application_name, ''), 'a process without a name'), host(s.client_addr)) AS client, count(*)::int AS sessions
+    `SELECT s.application_name AS "applicationName", coalesce(host(s.client_addr), 'a socket') AS host,
+            count(*)::int AS sessions
        FROM pg_stat_activity s
       WHERE s.backend_type = 'client backend'
         AND EXISTS (SELECT FROM unnest($1::text[]) p WHERE starts_with(s.usename::text, p))
-      GROUP BY 1 ORDER BY 1`,
+      GROUP BY 1, 2 ORDER BY 1, 2`,
     [[...rolePrefixes]],
   );
 }

@@ -29,13 +29,13 @@ import { createDatabaseUrls } from '../provisioning/database-url.ts';
 import { createTemplateAdditions } from '../provisioning/template-additions.ts';
 import { bindIdempotencyResource } from '../registry/repositories/idempotency-keys.ts';
 import { listPlans } from '../registry/repositories/plans.ts';
-import { createProcessBudget } from '../routing/connection-budget.ts';
 import { refusalOf } from '../routing/refusal.ts';
-import { createRouting, type Routing } from '../routing/routing.ts';
+import type { Routing } from '../routing/routing.ts';
 import { createTasks } from '../tasks/request-task.ts';
 import type { Assembly } from './assemble.ts';
 import { assembleDoctorHere } from './assemble-doctor.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
+import { assembleRouting } from './assemble-routing.ts';
 
 type Routes = AppNeeds['routes'];
 
@@ -43,12 +43,11 @@ export type Api = { app: App; identity: Identity };
 
 /** The features behind the API, and the API itself, not yet listening. */
 export async function assembleApi(parts: ProcessParts, assembly: Assembly, health: Health): Promise<Api> {
-  const { config, log, shutdown } = parts;
+  const { config, log } = parts;
   const { platform } = assembly;
   await assertDefaultPlan(config, platform);
   const identity = assembleIdentity(config, platform);
-  const routing = assembleRouting(config, platform);
-  shutdown.onStop('tenant connections', 10_000, () => routing.close(8_000));
+  const routing = await assembleRouting(parts, platform);
   const provisioning = assembleProvisioning(config, assembly, identity);
   const features = { config, log, assembly, identity, routing, provisioning, health };
   const app = await createApp({
@@ -158,23 +157,6 @@ function assembleIdentity(config: Config, { registry, messages }: Platform): Ide
     },
     passwordMinLength: config.PASSWORD_MIN_LENGTH,
     refusalOf,
-  });
-}
-
-function assembleRouting(config: Config, { registry, messages, masterSeal }: Platform) {
-  return createRouting({
-    database: registry,
-    messages,
-    masterSeal,
-    budget: createProcessBudget(config.MAX_TOTAL_CONNECTIONS),
-    // Every tenant of a server can read it.
-    applicationName: `tm-api-${process.pid}`,
-    limits: {
-      maxConnectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
-      leaseTimeoutMs: config.LEASE_TIMEOUT_MS,
-      statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-      idleTimeoutMs: config.POOL_IDLE_TIMEOUT,
-    },
   });
 }
 

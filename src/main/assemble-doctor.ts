@@ -45,7 +45,6 @@ export function assembleDoctor(parts: ProcessParts, doctorParts: DoctorParts): D
     ...doctorNeeds(parts, platform),
     serverOf: workbench.servers.get,
     applicationName: platform.applicationName,
-    tenantConnections: config.MAX_TOTAL_CONNECTIONS,
     installationId,
     databasePrefix: config.TENANT_DB_PREFIX,
     worker,

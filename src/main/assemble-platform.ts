@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config/load-config.ts';
 import { registryConnection } from '../config/registry-connection.ts';
@@ -17,6 +18,9 @@ import type { Shutdown } from './shutdown.ts';
 
 export type ProcessParts = { config: Config; log: Logger; shutdown: Shutdown };
 
+/** Of BullMQ on PostgreSQL: two that send, and three for each of the two kinds of jobs. */
+const queueConnections = 8;
+
 /** What every process has: the registry, the messages between processes, the key of the requests' secrets. */
 export async function assemblePlatform({ config, log, shutdown }: ProcessParts) {
   const { poolMax, poolTimeoutMs, ...login } = registryConnection(
@@ -28,7 +32,8 @@ export async function assemblePlatform({ config, log, shutdown }: ProcessParts) 
     log.warn({ err: error }, 'Trouble with a connection to the registry; it is made anew');
   const registry = openRegistry({ login, applicationName, poolMax, poolTimeoutMs, onConnectionError });
   shutdown.onStop('registry', 5_000, () => registry.destroy());
-  const messages = createMessages({ login, applicationName, onError: onConnectionError });
+  const presenceKey = randomBytes(8).readBigInt64BE();
+  const messages = createMessages({ login, applicationName, presenceKey, onError: onConnectionError });
   shutdown.onStop('messages', 2_000, () => messages.stop());
   await messages.start();
   return {
@@ -36,6 +41,9 @@ export async function assemblePlatform({ config, log, shutdown }: ProcessParts) 
     messages,
     login,
     applicationName,
+    presenceKey,
+    /** The pool, the listener, and what a queue in the registry needs. */
+    registryConnections: poolMax + 1 + (config.REDIS_URL === undefined ? queueConnections : 0),
     masterSeal: createMasterSeal(config.MASTER_ENCRYPTION_KEY),
   };
 }

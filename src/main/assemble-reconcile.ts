@@ -37,7 +37,6 @@ export function assembleReconcile(
       databasePrefix: config.TENANT_DB_PREFIX,
       neutral,
       connectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
-      connectionsPerProcess: config.MAX_TOTAL_CONNECTIONS,
     },
     openPasswords: credentials.open,
     takeFingerprint: (client) => fingerprintDatabase(client, { neutral, dataTables: [] }),

@@ -4,6 +4,7 @@ import { errors } from '../errors/catalogue.ts';
 import type { Around } from '../provisioning/failpoints.ts';
 import type { Doctor } from '../reconcile/doctor/doctor.ts';
 import type { Reconcile } from '../reconcile/reconcile.ts';
+import { keepBudgets } from './assemble-budget.ts';
 import {
   type Crew,
   type Dispatch,
@@ -61,6 +62,7 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
   const built = { platform, workbench: workshop?.workbench, dispatch, kick: relay.kick };
   if (workshop === undefined) return { ...built, firstLook: Promise.resolve() };
   const { workbench, reconcile, doctor } = workshop;
+  await keepBudgets(plan, { platform, workbench, sharesProcess: role === 'all' });
   keepHouse(plan, { platform, kick: relay.kick });
   const firstLook = startWork(plan, { platform, dispatch, ...workshop });
   await keepWarm(plan, { platform, workbench, firstLook });

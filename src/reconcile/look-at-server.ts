@@ -8,6 +8,7 @@ import {
 } from '../databases/inventory.ts';
 import type { ServerSession } from '../databases/server-session.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
+import { type ConnectionRights, readConnectionRights } from '../registry/repositories/connection-shares.ts';
 import {
   listNamedStock,
   listNamedTenants,
@@ -57,7 +58,7 @@ export async function lookAtServer(needs: ReconcileNeeds, server: Server): Promi
       ...judgeStock({ stock, objects, server, ownership }),
       ...judgeLeftovers({ objects, named, holdingOurs, server, ownership }),
       ...(await judgeNeutralRoles(session, server.name, ownership)),
-      ...judgeConnections(server, await countConnections(session, ownership)),
+      ...judgeConnections(server, await countConnections(registry, session, { server, ownership })),
     ];
     return { findings, compared: count(tenants, stock, objects) };
   });
@@ -141,19 +142,20 @@ export function objectsOf(
   };
 }
 
-type Connections = { limit: number; perProcess: number; clients: readonly ClientSessions[] };
+type Connections = { rights: ConnectionRights; clients: readonly ClientSessions[] };
 
-async function countConnections(session: ServerSession, ownership: Ownership): Promise<Connections> {
-  const { maxConnections, superuserReservedConnections } = session.features;
-  return {
-    limit: maxConnections - superuserReservedConnections,
-    perProcess: ownership.connectionsPerProcess,
-    clients: await countSessionsByClient(session, loginPrefixes(ownership)),
-  };
+async function countConnections(
+  registry: ReconcileNeeds['registry'],
+  session: ServerSession,
+  { server, ownership }: { server: Server; ownership: Ownership },
+): Promise<Connections> {
+  // First those that are open: an allowance is lowered only after the connections beyond it are closed.
+  const clients = await countSessionsByClient(session, loginPrefixes(ownership));
+  return { clients, rights: await readConnectionRights(registry, server.id) };
 }
 
-/** Each process has its share, and the server has what all of them may take together. */
-function judgeConnections(server: Server, { limit, perProcess, clients }: Connections): Found[] {
+/** The server has a budget for all, and each process has its allowance. */
+function judgeConnections(server: Server, { rights, clients }: Connections): Found[] {
   const found = (subject: string, open: number, most: number): Found[] => {
     if (open <= most) return [];
     const detail = `${subject} has ${open} connections to tenants’ databases open, and ${most} may be.`;
@@ -162,8 +164,11 @@ function judgeConnections(server: Server, { limit, perProcess, clients }: Connec
   };
   const all = clients.reduce((sum, { sessions }) => sum + sessions, 0);
   return [
-    ...found(server.name, all, limit),
-    ...clients.flatMap(({ client, sessions }) => found(client, sessions, perProcess)),
+    ...(rights.total === null ? [] : found(server.name, all, rights.total)),
+    ...clients.flatMap(({ applicationName, host, sessions }) => {
+      const allowance = rights.allowances.get(applicationName);
+      return allowance === undefined ? [] : found(`${applicationName} at ${host}`, sessions, allowance);
+    }),
   ];
 }
 

@@ -14,8 +14,6 @@ export type Ownership = {
   neutral: NeutralRoles;
   /** Connections that a tenant's application role may have. */
   connectionsPerTenant: number;
-  /** Connections of one process to all tenants' databases together. */
-  connectionsPerProcess: number;
 };
 
 export type ReconcileNeeds = {

@@ -11,7 +11,7 @@ export type Pulse = {
 export type ListenerOptions = {
   login: RegistryLogin;
   applicationName: string;
-  /** A LISTEN statement. */
+  /** A LISTEN statement, and what else the connection begins with. */
   statement: string;
   pulse: Pulse;
   onPayload: (payload: string) => void;

@@ -25,13 +25,18 @@ export function notification(message: RegistryMessage): RawBuilder<unknown> {
 export type MessagesOptions = {
   login: RegistryLogin;
   applicationName: string;
+  /** A lock that the connection holds, together with whoever else holds it: others see by it who is there. */
+  presenceKey?: bigint;
   /** Told of connections that broke or could not be made, of what is no message, and of handlers that threw. */
   onError: (error: Error) => void;
   pulse?: Pulse;
 };
 
 /** The one listening connection of a process; it reconnects by itself until `stop`. */
-export function createMessages({ onError, pulse = usualPulse, ...connection }: MessagesOptions) {
+export function createMessages(options: MessagesOptions) {
+  const { onError, pulse = usualPulse, presenceKey, ...connection } = options;
+  const present = presenceKey === undefined ? '' : `; SELECT pg_advisory_lock_shared(${presenceKey}::bigint)`;
+  const statement = `${listenStatement}${present}`;
   const handlers = new Map<MessageKind, Set<Handler>>();
   const reconnectHandlers = new Set<() => void>();
 
@@ -54,8 +59,7 @@ export function createMessages({ onError, pulse = usualPulse, ...connection }: M
   }
 
   const { start, stop, isConnected } = createLastingListener({
-    open: () =>
-      openListener({ ...connection, statement: listenStatement, pulse, onPayload: dispatch, onError }),
+    open: () => openListener({ ...connection, statement, pulse, onPayload: dispatch, onError }),
     onReconnect() {
       for (const handle of reconnectHandlers) guarded(handle);
     },

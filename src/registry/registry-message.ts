@@ -15,6 +15,7 @@ const messageSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('task.changed'), taskId: z.string() }),
   z.object({ kind: z.literal('outbox.added'), topic: z.string() }),
   z.object({ kind: z.literal('warm.wanted'), serverId: z.string() }),
+  z.object({ kind: z.literal('connections.changed'), serverId: z.string(), processId: z.string() }),
   z.object({ kind: z.literal('sessions.changed'), userId: z.string() }),
   z.object({ kind: z.literal('answer.stored'), scope: z.string(), key: z.string() }),
 ]);

@@ -61,6 +61,22 @@ export interface AuditLog {
   tenantId: string | null;
 }
 
+export interface ConnectionBudgets {
+  explanation: Generated<string>;
+  lookedAt: Timestamp | null;
+  maxConnections: number | null;
+  serverId: string;
+  total: number;
+}
+
+export interface ConnectionShares {
+  allowance: number;
+  demand: number;
+  isFixed: Generated<boolean>;
+  processId: string;
+  serverId: string;
+}
+
 export interface DatabaseServers {
   capacityBytes: number | null;
   capacityDatabases: Generated<number>;
@@ -136,6 +152,18 @@ export interface Plans {
   quotas: Generated<Json>;
   seats: number | null;
   selfService: Generated<boolean>;
+}
+
+export interface Processes {
+  applicationName: string;
+  beatAt: Generated<Timestamp>;
+  host: string;
+  id: string;
+  presenceKey: number;
+  registryConnections: number;
+  role: string;
+  startedAt: Generated<Timestamp>;
+  stats: Generated<Json>;
 }
 
 export interface ProvisioningRuns {
@@ -346,6 +374,8 @@ export interface WarmDatabases {
 
 export interface DB {
   auditLog: AuditLog;
+  connectionBudgets: ConnectionBudgets;
+  connectionShares: ConnectionShares;
   databaseServers: DatabaseServers;
   globalUsers: GlobalUsers;
   heartbeats: Heartbeats;
@@ -353,6 +383,7 @@ export interface DB {
   installation: Installation;
   outbox: Outbox;
   plans: Plans;
+  processes: Processes;
   provisioningRuns: ProvisioningRuns;
   provisioningSteps: ProvisioningSteps;
   quarantinedObjects: QuarantinedObjects;

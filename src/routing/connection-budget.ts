@@ -1,37 +1,29 @@
 /**
- * How many connections to tenants' databases there may be. A seat is taken before a connection is opened and
- * given back when its end has been confirmed, so that the servers never see more of them than seats.
+ * How many connections to tenants' databases there may be on each server. A seat is taken before a connection is
+ * opened and given back when its end has been confirmed, so that the servers never see more of them than seats.
  */
 export type ConnectionBudget = {
   /** Whether there was a seat; it is taken then. */
   tryTake(serverId: string): boolean;
   giveBack(serverId: string): void;
-  /** Called after every seat that became free, also one of another process or of a raised allowance. */
-  onFreed(listener: (serverId: string) => void): void;
-  /** Whether a seat given back on the one server can be taken on the other. */
-  isShared(serverId: string, otherServerId: string): boolean;
+  /** Whether a seat that is given back can be taken again at once. Where not, nobody is helped by closing one. */
+  canRetake(serverId: string): boolean;
+  /** How many more seats are taken than there may be by now: so many are to be closed as they come to rest. */
+  overdraft(serverId: string): number;
+  /** By server, for operators. */
+  stats?(): BudgetFigures[];
+  /** Who uses the seats. To be called once, before the first is taken. */
+  serve(user: BudgetUser): void;
 };
 
-/** One ceiling for everything that this process opens, whatever the server. */
-export function createProcessBudget(maxConnections: number): ConnectionBudget & { taken(): number } {
-  const listeners: ((serverId: string) => void)[] = [];
-  let taken = 0;
+export type BudgetUser = {
+  /** How many seats it would use now, those that it has included. */
+  demandOf(serverId: string): number;
+  /** Called when seats may be there to take: one was given back, the allowance was raised, or holds again. */
+  onFreed(serverId: string): void;
+  /** Called when there may be fewer than are taken: what is idle is to be closed. */
+  onOverdrawn(serverId: string): void;
+};
 
-  return {
-    tryTake() {
-      if (taken >= maxConnections) return false;
-      taken += 1;
-      return true;
-    },
-    giveBack(serverId) {
-      if (taken === 0) throw new Error('A seat was given back twice.');
-      taken -= 1;
-      for (const listener of listeners) listener(serverId);
-    },
-    onFreed(listener) {
-      listeners.push(listener);
-    },
-    isShared: () => true,
-    taken: () => taken,
-  };
-}
+/** Connections to one server: what this process has, may have, and would use. */
+export type BudgetFigures = { server_id: string; taken: number; allowance: number; demand: number };

@@ -1,14 +1,11 @@
 import type pg from 'pg';
 import { errors } from '../errors/catalogue.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
+import { chooseRichest } from './fair-share.ts';
 import { type AcquireOptions, Lease, type Return } from './lease.ts';
-import {
-  isOutOfSlots,
-  mapOpenError,
-  type OpenTenantDatabase,
-  suggestsStaleRoute,
-} from './open-tenant-database.ts';
-import { createRefusedLogins } from './refused-logins.ts';
+import { Logins } from './logins.ts';
+import type { OpenTenantDatabase } from './open-tenant-database.ts';
+import { demandOf, summarizePools } from './pool-figures.ts';
 import { isSameDatabase, type TenantDatabase } from './resolved-tenant.ts';
 import { endStatements, restoreConnection } from './restore-connection.ts';
 import { SeatSharing } from './seat-sharing.ts';
@@ -20,11 +17,16 @@ export type ConnectionPoolsNeeds = {
   readonly open: OpenTenantDatabase;
   readonly budget: ConnectionBudget;
   readonly maxConnectionsPerTenant: number;
+  /** Not closed for being unused, as long as the tenant asks for any. */
+  readonly minConnectionsPerTenant?: number;
   readonly leaseTimeoutMs: number;
   readonly idleTimeoutMs: number;
   /** Called when a login was refused in a way that suggests that the registry knows better by now. */
   readonly onStaleRoute: (tenantId: string) => void;
 };
+
+/** Why an open connection was closed: for a poorer tenant, or for another process. */
+type Eviction = 'fairShare' | 'budget';
 
 const longestSweepMs = 30_000;
 /** Of the time that `close` has, what is left for statements that must be ended by force. */
@@ -40,25 +42,37 @@ export class ConnectionPools {
   readonly #needs: ConnectionPoolsNeeds;
   readonly #seats: TakenSeats;
   readonly #sharing: SeatSharing;
-  readonly #refused = createRefusedLogins();
+  readonly #logins: Logins;
   readonly #pools = new Map<string, TenantPool>();
   readonly #connections = new Map<TenantConnection, TenantPool>();
   readonly #leased = new Set<TenantConnection>();
-  readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #counts = { opened: 0, evicted: 0 };
+  readonly #sweeping: NodeJS.Timeout;
+  readonly #evicted = { fairShare: 0, budget: 0 };
   #isClosed = false;
 
   constructor(needs: ConnectionPoolsNeeds) {
     this.#needs = needs;
     this.#seats = new TakenSeats(needs.budget);
     this.#sharing = new SeatSharing({
-      budget: needs.budget,
       pools: () => this.#pools.values(),
+      canRetake: needs.budget.canRetake.bind(needs.budget),
       serve: (pool) => this.#serve(pool),
-      evict: (pool) => this.#evict(pool),
+      evict: (pool) => this.#evict(pool, 'fairShare'),
+    });
+    this.#logins = new Logins({
+      open: needs.open,
+      onStaleRoute: needs.onStaleRoute,
+      onOpened: (pool, client) => this.#start(pool, client),
+      onRefused: (pool) => this.#freeSeat(pool),
+      retry: (pool) => this.#serve(pool),
+    });
+    needs.budget.serve({
+      demandOf: (serverId) => demandOf(this.#pools.values(), serverId),
+      onFreed: (serverId) => this.#sharing.serveWanting(serverId),
+      onOverdrawn: (serverId) => this.#shed(serverId),
     });
     const sweepMs = Math.max(1, Math.min(needs.idleTimeoutMs / 2, longestSweepMs));
-    this.#timers.add(setInterval(() => this.#closeUnused(), sweepMs).unref());
+    this.#sweeping = setInterval(() => this.#closeUnused(), sweepMs).unref();
   }
 
   /** @throws lease_timeout, tenant_database_unavailable, client_closed_request, shutting_down. */
@@ -66,6 +80,7 @@ export class ConnectionPools {
     if (this.#isClosed) throw errors.shuttingDown();
     if (options.signal?.aborted) throw errors.clientClosedRequest();
     const pool = this.#poolOf(tenantId, database);
+    pool.noteUse();
     const connection = this.#takeIdle(pool) ?? (await this.#wait(pool, options));
     const giveBack = (how: Return) => this.#takeBack(pool, connection, how);
     return new Lease(connection, giveBack, options.changesSession ?? true);
@@ -100,7 +115,8 @@ export class ConnectionPools {
   /** Waits for leases first, then ends what they run and takes them back. Leaves no connection open. */
   async close(deadlineMs: number): Promise<void> {
     this.#isClosed = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#sweeping);
+    this.#logins.stop();
     for (const tenantId of this.tenantIds()) this.retire(tenantId, errors.shuttingDown());
     const reservedMs = Math.min(forceMs, deadlineMs / 2);
     if (await this.#seats.areBackWithin(deadlineMs - reservedMs)) return;
@@ -115,17 +131,12 @@ export class ConnectionPools {
   }
 
   stats() {
-    const pools = [...this.#pools.values()];
-    const sum = (read: (pool: TenantPool) => number) => pools.reduce((total, pool) => total + read(pool), 0);
     return {
-      tenants: pools.filter((pool) => pool.share > 0).length,
+      ...summarizePools(this.#pools.values()),
       connections: this.#seats.count,
       leased: this.#leased.size,
-      idle: sum((pool) => pool.idle.length),
-      opening: sum((pool) => pool.opening),
-      waiting: sum((pool) => pool.queue.size),
-      opened: this.#counts.opened,
-      evicted: this.#counts.evicted,
+      opened: this.#logins.tried,
+      evicted: { ...this.#evicted },
     };
   }
 
@@ -135,8 +146,7 @@ export class ConnectionPools {
     // The newest description, so that the next comparison need not look into it.
     if (known !== undefined) known.database = database;
     if (known !== undefined && known.share > 0) return known;
-    const refusal = this.#refused.find(tenantId, database);
-    if (refusal !== undefined) throw refusal;
+    this.#logins.assertNotRefused(tenantId, database);
     if (known !== undefined) return known;
     const pool = new TenantPool({ tenantId, database, maxConnections: this.#needs.maxConnectionsPerTenant });
     this.#pools.set(tenantId, pool);
@@ -167,49 +177,16 @@ export class ConnectionPools {
         this.#sharing.want(pool);
         return false;
       }
-      void this.#open(pool);
+      void this.#logins.open(pool);
     }
     this.#sharing.forget(pool);
     return true;
   }
 
-  async #open(pool: TenantPool): Promise<void> {
-    pool.opening += 1;
-    this.#counts.opened += 1;
-    const outcome = await this.#needs.open(pool.database).then(
-      (client) => ({ client }),
-      (error: unknown) => ({ error }),
-    );
-    pool.opening -= 1;
-    if ('client' in outcome) this.#start(pool, outcome.client);
-    else this.#failOpening(pool, outcome.error);
-  }
-
   #start(pool: TenantPool, client: pg.Client): void {
-    pool.noteLogin();
     const connection = new TenantConnection(client, (broken) => this.#closeIdle(pool, broken));
     this.#connections.set(connection, pool);
     this.#settle(pool, connection);
-  }
-
-  /** Who waits goes on waiting for what the tenant has, or could have; where that is nothing, it is over. */
-  #failOpening(pool: TenantPool, error: unknown): void {
-    const isLast = pool.share === 0 && !isOutOfSlots(error);
-    if (suggestsStaleRoute(error) && (isLast || !pool.isBackingOff)) this.#needs.onStaleRoute(pool.tenantId);
-    if (isLast) {
-      this.#refused.note(pool.tenantId, pool.database, error);
-      pool.queue.failAll(mapOpenError(error));
-    } else if (!pool.isBackingOff && !this.#isClosed) this.#backOff(pool);
-    this.#freeSeat(pool);
-  }
-
-  #backOff(pool: TenantPool): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      pool.isBackingOff = false;
-      this.#serve(pool);
-    }, pool.startBackOff());
-    this.#timers.add(timer);
   }
 
   #takeBack(pool: TenantPool, connection: TenantConnection, how: Return): void {
@@ -237,8 +214,9 @@ export class ConnectionPools {
       void this.#close(pool, connection);
       return;
     }
-    if (this.#sharing.mustGiveUp(pool, connection)) {
-      this.#evictConnection(pool, connection);
+    const reason = this.#whyToGiveUp(pool, connection);
+    if (reason !== undefined) {
+      this.#evictConnection(pool, connection, reason);
       return;
     }
     if (pool.queue.size > 0) {
@@ -248,7 +226,26 @@ export class ConnectionPools {
       return;
     }
     pool.putIdle(connection);
-    this.#sharing.offerIdle();
+    this.#sharing.offerIdle(pool.serverId);
+  }
+
+  #whyToGiveUp(pool: TenantPool, connection: TenantConnection): Eviction | undefined {
+    if (this.#overdraft(pool.serverId) > 0) return 'budget';
+    return this.#sharing.mustGiveUp(pool, connection) ? 'fairShare' : undefined;
+  }
+
+  /** How many connections beyond those that are closing already have to be closed. */
+  #overdraft(serverId: string): number {
+    return this.#needs.budget.overdraft(serverId) - this.#sharing.closingOn(serverId);
+  }
+
+  #shed(serverId: string): void {
+    while (this.#overdraft(serverId) > 0) {
+      const pool = chooseRichest(this.#pools.values(), serverId);
+      // What is leased is closed when it comes back.
+      if (pool === undefined) return;
+      this.#evict(pool, 'budget');
+    }
   }
 
   #markLeased(pool: TenantPool, connection: TenantConnection): void {
@@ -256,13 +253,13 @@ export class ConnectionPools {
     this.#leased.add(connection);
   }
 
-  #evict(pool: TenantPool): void {
+  #evict(pool: TenantPool, reason: Eviction): void {
     const connection = pool.idle.shift();
-    if (connection !== undefined) this.#evictConnection(pool, connection);
+    if (connection !== undefined) this.#evictConnection(pool, connection, reason);
   }
 
-  #evictConnection(pool: TenantPool, connection: TenantConnection): void {
-    this.#counts.evicted += 1;
+  #evictConnection(pool: TenantPool, connection: TenantConnection, reason: Eviction): void {
+    this.#evicted[reason] += 1;
     void this.#close(pool, connection);
   }
 
@@ -283,6 +280,8 @@ export class ConnectionPools {
   #freeSeat(pool: TenantPool): void {
     this.#seats.giveBack(pool.serverId);
     this.#serve(pool);
+    // The seat may have gone to another process.
+    this.#sharing.offerIdle(pool.serverId);
     this.#dropIfEmpty(pool);
   }
 
@@ -291,10 +290,11 @@ export class ConnectionPools {
   }
 
   #closeUnused(): void {
-    const limit = performance.now() - this.#needs.idleTimeoutMs;
+    const { idleTimeoutMs, minConnectionsPerTenant = 0 } = this.#needs;
     for (const pool of this.#pools.values()) {
-      const unused = pool.idle.filter(({ idleSince }) => idleSince <= limit);
-      for (const connection of unused) this.#closeIdle(pool, connection);
+      for (const connection of pool.unusedFor(idleTimeoutMs, minConnectionsPerTenant)) {
+        this.#closeIdle(pool, connection);
+      }
     }
   }
 }

@@ -29,6 +29,7 @@ export type RoutingNeeds = {
 
 export type RoutingLimits = {
   readonly maxConnectionsPerTenant: number;
+  readonly minConnectionsPerTenant?: number;
   readonly leaseTimeoutMs: number;
   readonly statementTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -116,7 +117,7 @@ export function createRouting({
       }
     },
 
-    stats: () => ({ ...pools.stats(), cache: cache.stats() }),
+    stats: () => ({ ...pools.stats(), budget: budget.stats?.() ?? [], cache: cache.stats() }),
 
     async close(deadlineMs = 10_000): Promise<void> {
       stopListening();

@@ -1,11 +1,11 @@
-import type { ConnectionBudget } from './connection-budget.ts';
 import { choosePoorest, chooseVictim, isRicher } from './fair-share.ts';
 import type { TenantConnection } from './tenant-connection.ts';
 import type { TenantPool } from './tenant-pool.ts';
 
 export type SeatSharingNeeds = {
-  readonly budget: ConnectionBudget;
   readonly pools: () => Iterable<TenantPool>;
+  /** Whether a seat that is given back can be taken again. */
+  readonly canRetake: (serverId: string) => boolean;
   /** Opens what the pool needs; false when there was no seat. */
   readonly serve: (pool: TenantPool) => boolean;
   /** Closes an idle connection of the pool. */
@@ -25,7 +25,6 @@ export class SeatSharing {
 
   constructor(needs: SeatSharingNeeds) {
     this.#needs = needs;
-    needs.budget.onFreed((serverId) => this.#serveWanting(serverId));
   }
 
   want(pool: TenantPool): void {
@@ -43,8 +42,8 @@ export class SeatSharing {
 
   /** Whether a connection that came to rest goes to a poorer tenant instead of back to its own. */
   mustGiveUp(pool: TenantPool, connection: TenantConnection): boolean {
-    if (this.#starving.size + this.#hungry.size === 0) return false;
-    const poorest = choosePoorest(this.#wanting, pool, this.#sharesBudget);
+    if (this.#starving.size + this.#hungry.size === 0 || !this.#needs.canRetake(pool.serverId)) return false;
+    const poorest = choosePoorest(this.#wanting, pool);
     if (poorest === undefined || !this.#needsAnother(poorest)) return false;
     // The connection in hand is counted in no state.
     const share = pool.share + 1;
@@ -56,47 +55,49 @@ export class SeatSharing {
     return heldMs >= minHoldMs && poorest.queue.oldestSince < pool.queue.oldestSince;
   }
 
-  /** To be called when a connection became idle. */
-  offerIdle(): void {
-    const [pool] = this.#starving.size > 0 ? this.#starving : this.#hungry;
+  /** To be called when a connection of the server became idle, or was closed without leaving a seat. */
+  offerIdle(serverId: string): void {
+    const isThere = (pool: TenantPool) => pool.serverId === serverId;
+    const pool = [...this.#starving].find(isThere) ?? [...this.#hungry].find(isThere);
     if (pool !== undefined) this.#evictFor(pool);
   }
 
+  /** How many of the server's seats are about to be free. */
+  closingOn(serverId: string): number {
+    return this.#closing.get(serverId) ?? 0;
+  }
+
   startClosing({ serverId }: TenantPool): void {
-    this.#closing.set(serverId, (this.#closing.get(serverId) ?? 0) + 1);
+    this.#closing.set(serverId, this.closingOn(serverId) + 1);
   }
 
   finishClosing({ serverId }: TenantPool): void {
-    this.#closing.set(serverId, (this.#closing.get(serverId) ?? 0) - 1);
+    this.#closing.set(serverId, this.closingOn(serverId) - 1);
   }
 
   #evictFor(pool: TenantPool): void {
-    if (!this.#needsAnother(pool)) return;
-    const victim = chooseVictim(this.#needs.pools(), pool, this.#sharesBudget);
+    if (!this.#needs.canRetake(pool.serverId) || !this.#needsAnother(pool)) return;
+    const victim = chooseVictim(this.#needs.pools(), pool);
     if (victim !== undefined) this.#needs.evict(victim);
   }
 
   #needsAnother(pool: TenantPool): boolean {
-    let closing = 0;
-    for (const [serverId, count] of this.#closing) {
-      if (this.#needs.budget.isShared(serverId, pool.serverId)) closing += count;
-    }
+    const closing = this.closingOn(pool.serverId);
     if (pool.share > 0) return closing === 0;
-    return closing < [...this.#starving].filter((other) => this.#sharesBudget(other, pool)).length;
+    return closing < [...this.#starving].filter(({ serverId }) => serverId === pool.serverId).length;
   }
 
-  #serveWanting(serverId: string): void {
+  /** To be called when the server has a seat to take. */
+  serveWanting(serverId: string): void {
     const byShare = [...this.#hungry].sort((one, other) => one.share - other.share);
     for (const pool of [...this.#starving, ...byShare]) {
-      if (!this.#needs.budget.isShared(serverId, pool.serverId)) continue;
-      if (!this.#needs.serve(pool)) return;
+      if (pool.serverId !== serverId) continue;
+      if (!this.#needs.serve(pool)) break;
     }
+    this.offerIdle(serverId);
   }
 
   get #wanting() {
     return { starving: this.#starving, hungry: this.#hungry };
   }
-
-  #sharesBudget = (one: TenantPool, other: TenantPool): boolean =>
-    this.#needs.budget.isShared(one.serverId, other.serverId);
 }

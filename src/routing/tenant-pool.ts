@@ -10,6 +10,8 @@ export type TenantPoolOptions = {
 
 const firstBackOffMs = 100;
 const longestBackOffMs = 1_000;
+/** A tenant that asks again within this time should find its connection open. */
+const recentlyMs = 2_000;
 
 /** What one tenant holds and who of it waits. Decides nothing: `ConnectionPools` does. */
 export class TenantPool {
@@ -27,6 +29,7 @@ export class TenantPool {
   /** No further login is tried at present: the last one was refused. */
   isBackingOff = false;
   #refusals = 0;
+  #usedAt = performance.now();
   /** The tenant was suspended or has moved: what comes back is closed. */
   isRetired = false;
   readonly #maxConnections: number;
@@ -44,6 +47,23 @@ export class TenantPool {
   /** What it will go on having. */
   get share(): number {
     return this.idle.length + this.leased + this.resetting + this.opening;
+  }
+
+  /** How many connections it would use now, as far as its limit allows. */
+  get demand(): number {
+    const inUse = this.leased + this.resetting + this.opening;
+    const room = Math.max(0, this.#maxConnections - inUse);
+    const wanted = inUse + Math.min(this.queue.size, room);
+    return Math.max(wanted, this.isInUse(recentlyMs) ? 1 : 0);
+  }
+
+  /** Whether there was a request within so many milliseconds. */
+  isInUse(withinMs: number): boolean {
+    return performance.now() - this.#usedAt < withinMs;
+  }
+
+  noteUse(): void {
+    this.#usedAt = performance.now();
   }
 
   get isEmpty(): boolean {
@@ -74,6 +94,14 @@ export class TenantPool {
   /** Milliseconds as of `performance.now`, of the connection unused for longest. */
   get idleSince(): number {
     return this.idle[0]?.idleSince ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** What was idle for so long, beyond the `kept` that a tenant in use goes on having. */
+  unusedFor(idleMs: number, kept: number): TenantConnection[] {
+    const limit = performance.now() - idleMs;
+    const unused = this.idle.filter(({ idleSince }) => idleSince <= limit);
+    const closable = this.isInUse(idleMs) ? Math.max(0, this.share - kept) : unused.length;
+    return unused.slice(0, closable);
   }
 
   putIdle(connection: TenantConnection): void {

@@ -3,8 +3,8 @@ import { errors } from '../../src/errors/catalogue.ts';
 import { addRequestTenant } from '../../src/http/plugins/tenant.ts';
 import { dataRoutes } from '../../src/http/routes/data.ts';
 import { createMessages } from '../../src/registry/messages.ts';
-import { createProcessBudget } from '../../src/routing/connection-budget.ts';
 import { createRouting, type RoutingLimits } from '../../src/routing/routing.ts';
+import { createFixedBudget } from '../support/fixed-budget.ts';
 import type { TenantPlace, TestTenant } from '../support/tenant-database.ts';
 import { createTestApp } from './test-app.ts';
 
@@ -22,7 +22,7 @@ export async function createDataApp(place: TenantPlace, options: DataAppOptions 
   const { database, login } = place.registry;
   const messages = createMessages({ login, applicationName: 'test messages', onError: () => undefined });
   await messages.start();
-  const budget = createProcessBudget(maxConnections);
+  const budget = createFixedBudget(maxConnections);
   const routing = createRouting({
     database,
     messages,

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createProcessBudget } from '../../src/routing/connection-budget.ts';
 import { ConnectionPools, type ConnectionPoolsNeeds } from '../../src/routing/connection-pools.ts';
 import type { AcquireOptions, Lease } from '../../src/routing/lease.ts';
 import { createOpener } from '../../src/routing/open-tenant-database.ts';
 import type { TenantDatabase } from '../../src/routing/resolved-tenant.ts';
+import { createFixedBudget } from '../support/fixed-budget.ts';
 import type { TenantPlace, TestTenant } from '../support/tenant-database.ts';
 
 export type PoolBenchOptions = Partial<
@@ -15,7 +15,7 @@ export type PoolBench = ReturnType<typeof createPoolBench>;
 /** The pools without the registry: leases of tenants made by hand. */
 export function createPoolBench(place: TenantPlace, options: PoolBenchOptions = {}) {
   const { total = 10, statementTimeoutMs = 20_000, ...limits } = options;
-  const budget = createProcessBudget(total);
+  const budget = createFixedBudget(total);
   const staleRoutes: string[] = [];
   const pools = new ConnectionPools({
     open: createOpener({ masterSeal: place.masterSeal, applicationName: 'test', statementTimeoutMs }),

@@ -2,8 +2,8 @@ import type { KyselyPlugin } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createMessages, publish } from '../../src/registry/messages.ts';
 import type { TenantStatus } from '../../src/registry/tables.generated.ts';
-import { createProcessBudget } from '../../src/routing/connection-budget.ts';
 import { createRouting, type Routing, type RoutingLimits } from '../../src/routing/routing.ts';
+import { createFixedBudget } from '../support/fixed-budget.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createTenantPlace, type TenantPlace, type TestTenant } from '../support/tenant-database.ts';
 import { failure } from './pool-bench.ts';
@@ -42,7 +42,7 @@ async function start(limits: Partial<RoutingLimits> = {}): Promise<void> {
     database: database.withPlugin(watch),
     messages,
     masterSeal: place.masterSeal,
-    budget: createProcessBudget(4),
+    budget: createFixedBudget(4),
     applicationName: 'test',
     limits: {
       maxConnectionsPerTenant: 2,

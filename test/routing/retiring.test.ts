@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { errors } from '../../src/errors/catalogue.ts';
-import type { ConnectionBudget } from '../../src/routing/connection-budget.ts';
 import { ConnectionPools } from '../../src/routing/connection-pools.ts';
 import { createOpener } from '../../src/routing/open-tenant-database.ts';
 import type { TenantDatabase } from '../../src/routing/resolved-tenant.ts';
+import { createFixedBudget } from '../support/fixed-budget.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createTenantPlace, type TenantPlace, type TestTenant } from '../support/tenant-database.ts';
 import { codeOf, createPoolBench, failure, makeTenants, pick, routeTo } from './pool-bench.ts';
@@ -142,27 +142,6 @@ describe('a tenant that may have no connections any more', () => {
 });
 
 describe('a budget for each server', () => {
-  /** One seat on each, and none that can be used on another. */
-  function createSeatOnEach(): ConnectionBudget {
-    const taken = new Set<string>();
-    const listeners: ((serverId: string) => void)[] = [];
-    return {
-      tryTake(serverId) {
-        if (taken.has(serverId)) return false;
-        taken.add(serverId);
-        return true;
-      },
-      giveBack(serverId) {
-        if (!taken.delete(serverId)) throw new Error('A seat was given back twice.');
-        for (const listener of listeners) listener(serverId);
-      },
-      onFreed: (listener) => {
-        listeners.push(listener);
-      },
-      isShared: (serverId, otherServerId) => serverId === otherServerId,
-    };
-  }
-
   it('is not helped by what other servers have idle, and not held up by what they close', async () => {
     const pools = new ConnectionPools({
       open: createOpener({
@@ -170,7 +149,7 @@ describe('a budget for each server', () => {
         applicationName: 'test',
         statementTimeoutMs: 20_000,
       }),
-      budget: createSeatOnEach(),
+      budget: createFixedBudget(1),
       maxConnectionsPerTenant: 5,
       leaseTimeoutMs: 20_000,
       idleTimeoutMs: 60_000,

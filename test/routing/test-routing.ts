@@ -1,6 +1,6 @@
 import { createMessages } from '../../src/registry/messages.ts';
-import { createProcessBudget } from '../../src/routing/connection-budget.ts';
 import { createRouting, type Routing, type RoutingLimits } from '../../src/routing/routing.ts';
+import { createFixedBudget } from '../support/fixed-budget.ts';
 import type { TenantPlace } from '../support/tenant-database.ts';
 
 export type TestRouting = Awaited<ReturnType<typeof startRouting>>;
@@ -14,7 +14,7 @@ export async function startRouting(
   const { database, login } = place.registry;
   const messages = createMessages({ login, applicationName: 'test messages', onError: () => undefined });
   await messages.start();
-  const budget = createProcessBudget(maxConnections);
+  const budget = createFixedBudget(maxConnections);
   const routing: Routing = createRouting({
     database,
     messages,

@@ -2,11 +2,13 @@ import { quoteIdentifier } from '../../databases/quote.ts';
 import { readServerCondition, type ServerCondition } from '../../databases/server-condition.ts';
 import type { ServerFeatures } from '../../databases/server-features.ts';
 import type { ServerSession } from '../../databases/server-session.ts';
+import type { ConnectionRights } from '../../registry/repositories/connection-shares.ts';
 import { type Check, ok, problem, warning } from './check.ts';
-import type { WorkerNeeds } from './doctor-needs.ts';
 
 /** A restore takes a lock for each table in one transaction, and several go on beside each other. */
 const fewestLockSlots = 6_400;
+/** With fewer, most tenants wait for each other. */
+const fewestForTenants = 10;
 
 /** What the platform's login may do there, and what is not to be had without more. */
 export function checkRights(subject: string, user: string, features: ServerFeatures): Check {
@@ -35,14 +37,14 @@ export function checkRights(subject: string, user: string, features: ServerFeatu
 export async function checkCondition(
   session: ServerSession,
   subject: string,
-  needs: Pick<WorkerNeeds, 'tenantConnections'>,
+  rights: ConnectionRights,
 ): Promise<Check[]> {
   const condition = await readServerCondition(session);
   return [
     checkDurability(subject, condition),
     checkRecovery(subject, condition),
     checkWatching(subject, condition),
-    checkConnections(subject, condition, needs.tenantConnections),
+    checkConnections(subject, condition, rights),
     checkLocks(subject, condition),
   ];
 }
@@ -85,13 +87,28 @@ function checkWatching(subject: string, { watchesClients }: ServerCondition): Ch
   return warning({ check, subject, detail, remedy });
 }
 
-function checkConnections(subject: string, { connections }: ServerCondition, tenants: number): Check {
+function checkConnections(
+  subject: string,
+  { connections }: ServerCondition,
+  rights: ConnectionRights,
+): Check {
   const check = 'server.connections';
   const { max, reserved, used } = connections;
   const room = max - reserved;
-  const detail = `${used} of ${room} connections are in use; one API process may take ${tenants} for tenants.`;
-  if (tenants <= room) return ok({ check, subject, detail });
-  const remedy = `Lower MAX_TOTAL_CONNECTIONS, or raise max_connections (${max}).`;
+  const inUse = `${used} of ${room} connections are in use`;
+  const { total, explanation } = rights;
+  if (total === null) {
+    const remedy = 'A worker looks at each server when it starts, and every ten seconds.';
+    return warning({
+      check,
+      subject,
+      detail: `${inUse}; no worker has worked out yet what tenants may have.`,
+      remedy,
+    });
+  }
+  const detail = `${inUse}; tenants may have ${total} (${explanation}).`;
+  if (total >= fewestForTenants) return ok({ check, subject, detail });
+  const remedy = `Raise max_connections (${max}), or lower REGISTRY_DB_POOL_MAX or QUEUE_CONCURRENCY.`;
   return warning({ check, subject, detail, remedy });
 }
 

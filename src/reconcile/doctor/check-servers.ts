@@ -2,6 +2,7 @@ import { clientConfig } from '../../databases/client-config.ts';
 import type { DatabaseServer } from '../../databases/database-server.ts';
 import { type Directness, probeDirectness } from '../../databases/pooler.ts';
 import { openServerSession, type ServerSession } from '../../databases/server-session.ts';
+import { readConnectionRights } from '../../registry/repositories/connection-shares.ts';
 import { listServers } from '../../registry/repositories/database-servers.ts';
 import { listTenantDatabases } from '../../registry/repositories/doctor.ts';
 import { listNamedStock, type NamedStock } from '../../registry/repositories/named-objects.ts';
@@ -93,7 +94,7 @@ async function checkServer(needs: Needs, place: ServerPlace, extent: Extent): Pr
     checkRights(subject, user, session.features),
     checkDirectness('server.pooler', { subject, variable: 'POSTGRES_HOST and POSTGRES_PORT' }, directness),
     ...brief,
-    ...(await checkCondition(session, subject, needs)),
+    ...(await checkCondition(session, subject, await readConnectionRights(needs.registry, place.id))),
     await checkPgDump(needs, subject, session.features.major),
   ];
 }

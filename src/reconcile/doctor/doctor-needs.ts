@@ -26,8 +26,6 @@ export type DoctorNeeds = {
 export type WorkerNeeds = {
   serverOf: (serverId: string) => Promise<DatabaseServer>;
   applicationName: string;
-  /** Connections of one process to tenants' databases. */
-  tenantConnections: number;
   installationId: string;
   databasePrefix: string;
   worker: Pick<WorkerOpener, 'publicKey' | 'openAsWorker'>;

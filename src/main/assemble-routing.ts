@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { createRouting, type Routing } from '../routing/routing.ts';
+import { SharedBudget } from '../routing/shared-budget.ts';
+import type { Platform, ProcessParts } from './assemble-platform.ts';
+
+/** Of a server that no worker has looked at yet, so that nobody knows its max_connections. */
+const usualTotal = 20;
+
+/** From tenant to connection, within this process's share of each server's budget. */
+export async function assembleRouting(
+  { config, log, shutdown }: ProcessParts,
+  { registry, messages, masterSeal, presenceKey, registryConnections }: Platform,
+): Promise<Routing> {
+  const id = randomUUID();
+  // Every tenant of a server can read it.
+  const applicationName = `tm-api-${id.slice(0, 8)}`;
+  const budget = new SharedBudget({
+    registry,
+    messages,
+    process: {
+      id,
+      role: 'api',
+      host: hostname(),
+      applicationName,
+      presenceKey: String(presenceKey),
+      registryConnections,
+    },
+    usualTotal: Math.min(usualTotal, config.MAX_TOTAL_CONNECTIONS ?? usualTotal),
+    stats: () => JSON.parse(JSON.stringify(routing.stats())),
+    onError: (error) =>
+      log.warn({ err: error }, 'The share of the connections cannot be settled; trying again'),
+  });
+  const routing = createRouting({
+    database: registry,
+    messages,
+    masterSeal,
+    budget,
+    applicationName,
+    limits: {
+      maxConnectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,
+      minConnectionsPerTenant: Math.min(config.MIN_CONNECTIONS_PER_TENANT, config.MAX_CONNECTIONS_PER_TENANT),
+      leaseTimeoutMs: config.LEASE_TIMEOUT_MS,
+      statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
+      idleTimeoutMs: config.POOL_IDLE_TIMEOUT,
+    },
+  });
+  await budget.start();
+  shutdown.onStop('connection budget', 2_000, () => budget.stop());
+  shutdown.onStop('tenant connections', 10_000, () => routing.close(8_000));
+  return routing;
+}
