@@ -33,6 +33,7 @@ export async function createApp(needs: AppNeeds): Promise<App> {
   const app: App = fastify(serverOptions({ log, settings, answerError }));
   requireAccessPolicy(app);
   const routeTable = createRouteTable(app);
+  app.decorate('routeTable', routeTable);
   app.setErrorHandler(answerError);
   addRequestContext(app);
   addClosingSignal(app);
