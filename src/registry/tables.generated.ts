@@ -303,6 +303,8 @@ export interface TenantRegistry {
   activatedAt: Timestamp | null;
   applicationRole: string | null;
   createdAt: Generated<Timestamp>;
+  credentialsPendingSince: Timestamp | null;
+  credentialsRotatedAt: Timestamp | null;
   databaseId: string | null;
   databaseName: string | null;
   databaseSizeBytes: number | null;
@@ -315,6 +317,8 @@ export interface TenantRegistry {
   migratorRole: string | null;
   mode: Generated<TenantMode>;
   name: string;
+  pendingApplicationPassword: string | null;
+  pendingMigratorPassword: string | null;
   plan: string;
   provisioningAt: Timestamp | null;
   purgeAfter: Timestamp | null;
