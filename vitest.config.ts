@@ -9,7 +9,8 @@ const architectureTest = 'test/architecture.test.ts';
  * others take the processor, and need little of it themselves.
  */
 const testsOfTime = [
-  'test/faults/{postgres-restarts,queue-redis,queue-worker-frozen,warm-keeper-frozen,worker-killed}.test.ts',
+  'test/faults/{connection-budget,lost-messages,postgres-restarts,queue-redis,queue-worker-frozen}.test.ts',
+  'test/faults/{warm-keeper-frozen,worker-killed}.test.ts',
   'test/queue/{killed-worker,outages}.test.ts',
 ];
 

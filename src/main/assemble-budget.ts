@@ -10,8 +10,10 @@ import {
 } from '../registry/repositories/processes.ts';
 import { createBudgetKeeper, type WithServerSession } from '../routing/budget-keeper.ts';
 import { createDeadProcesses } from '../routing/dead-processes.ts';
+import { createStatementWatchdog } from '../routing/statement-watchdog.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
+import { apiNamePrefix } from './assemble-routing.ts';
 import type { Workbench } from './assemble-worker.ts';
 
 const lookEveryMs = 2_000;
@@ -22,6 +24,9 @@ const statementTimeoutMs = 10_000;
 const otherSessions = 6;
 /** As both roles of a tenant for each run, and for warming and reconciling. */
 const tenantConnectionsBeside = 4;
+
+/** What a server may take to notice its own time-out. */
+const noticeMs = 2_000;
 
 type BudgetParts = { platform: Platform; workbench: Workbench; sharesProcess: boolean };
 
@@ -49,10 +54,20 @@ export async function keepBudgets(
     log,
   });
   const dead = createDeadProcesses({ registry, withSession, log });
+  const watchdog = createStatementWatchdog({
+    registry,
+    withSession,
+    applicationPrefix: apiNamePrefix,
+    limitMs: config.STATEMENT_TIMEOUT_MS + noticeMs,
+    log,
+  });
   await enterProcess(registry, entry);
   const stop = await repeat(log, async (count) => {
     if (!(await beatProcess(registry, entry.id, {}))) await enterProcess(registry, entry);
-    if (count % looksPerTotal === 0) await keeper.look();
+    if (count % looksPerTotal === 0) {
+      await keeper.look();
+      await watchdog.look();
+    }
     await dead.bury();
   });
   shutdown.onStop('connection budgets', 3_000, async () => {

@@ -7,6 +7,9 @@ import type { Platform, ProcessParts } from './assemble-platform.ts';
 /** Of a server that no worker has looked at yet, so that nobody knows its max_connections. */
 const usualTotal = 20;
 
+/** Of the names under which API processes log in to tenants' databases. */
+export const apiNamePrefix = 'tm-api-';
+
 /** From tenant to connection, within this process's share of each server's budget. */
 export async function assembleRouting(
   { config, log, shutdown }: ProcessParts,
@@ -14,7 +17,7 @@ export async function assembleRouting(
 ): Promise<Routing> {
   const id = randomUUID();
   // Every tenant of a server can read it.
-  const applicationName = `tm-api-${id.slice(0, 8)}`;
+  const applicationName = `${apiNamePrefix}${id.slice(0, 8)}`;
   const budget = new SharedBudget({
     registry,
     messages,

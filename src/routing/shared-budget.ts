@@ -37,7 +37,7 @@ export type BudgetTimes = {
   paceMs: number;
 };
 
-export const usualBudgetTimes: BudgetTimes = { beatMs: 1_000, validMs: 8_000, paceMs: 20 };
+const usualBudgetTimes: BudgetTimes = { beatMs: 1_000, validMs: 8_000, paceMs: 20 };
 
 type Seats = {
   taken: number;

@@ -47,7 +47,8 @@ export async function createDeployment(options: DeploymentOptions) {
     adminKey: environment.SUPER_ADMIN_KEY ?? '',
     apis: [first, second ?? first] as const,
     processes: { apis, workers },
-    startMore: (program: Program) => start(program, environment),
+    startMore: (program: Program, more: Record<string, string> = {}) =>
+      start(program, { ...environment, ...more }),
     async stop() {
       await Promise.all([...apis, ...workers].map(({ program }) => program.kill('SIGTERM')));
     },

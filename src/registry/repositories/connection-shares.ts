@@ -56,16 +56,6 @@ export async function writeShare(trx: RegistryTransaction, share: Share): Promis
     .execute();
 }
 
-/** What is given back when a process stops, or asks nothing of a server any more. */
-export async function removeShares(executor: RegistryExecutor, processId: string): Promise<string[]> {
-  const removed = await executor
-    .deleteFrom('connectionShares')
-    .where('processId', '=', processId)
-    .returning('serverId')
-    .execute();
-  return removed.map(({ serverId }) => serverId);
-}
-
 /** The servers of whose budgets a process has a share. */
 export async function listServersOfShares(executor: RegistryExecutor, processId: string): Promise<string[]> {
   const shares = await executor
