@@ -116,6 +116,16 @@ export async function repairRolePassword(
   role: string,
   verifier: string,
 ): Promise<void> {
-  const statement = `ALTER ROLE ${quoteIdentifier(role)} LOGIN ${passwordOf(verifier)}`;
-  await retryConcurrentUpdate(() => session.run(statement));
+  await setRolePasswords(session, [{ role, verifier }]);
+}
+
+/** All of them in one transaction. Sessions that are open stay so. */
+export async function setRolePasswords(
+  session: ServerSession,
+  passwords: readonly { role: string; verifier: string }[],
+): Promise<void> {
+  const statements = passwords.map(
+    ({ role, verifier }) => `ALTER ROLE ${quoteIdentifier(role)} LOGIN ${passwordOf(verifier)}`,
+  );
+  await retryConcurrentUpdate(() => session.run(statements.join(';\n')));
 }

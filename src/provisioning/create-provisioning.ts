@@ -1,4 +1,5 @@
 import type { Messages } from '../registry/messages.ts';
+import { createTenantAmendments } from './amend-tenant.ts';
 import { createTenantRequests } from './request-tenant.ts';
 import { createRunProgress } from './run-progress.ts';
 import { createTenantLifecycle } from './tenant-lifecycle.ts';
@@ -12,6 +13,7 @@ export function createProvisioning(needs: ProvisioningNeeds) {
     requestTenant: createTenantRequests(needs),
     ...createRunProgress(needs),
     ...createTenantLifecycle(needs),
+    amendTenant: createTenantAmendments(needs),
   };
 }
 

@@ -42,6 +42,22 @@ export function createTenantLifecycle(needs: Needs) {
         change: { status: 'suspended', suspendedAt: now(), statusReason: request.reason ?? null },
       }),
 
+    /** Refused with 503 until it is activated; its connections are closed. */
+    putIntoMaintenance: (tenantId: string, request: ChangeRequest) =>
+      change(tenantId, request, {
+        done: 'put into maintenance',
+        from: ['active', 'read_only'],
+        change: { status: 'maintenance', statusReason: request.reason ?? null },
+      }),
+
+    /** Reads are answered, writes refused, until it is activated. */
+    makeReadOnly: (tenantId: string, request: ChangeRequest) =>
+      change(tenantId, request, {
+        done: 'made read-only',
+        from: ['active', 'maintenance'],
+        change: { status: 'read_only', statusReason: request.reason ?? null },
+      }),
+
     /** Also from a deletion of what was in use before it; `undeleteTenant` brings back what it was. */
     activateTenant: (tenantId: string, request: ChangeRequest) => change(tenantId, request, activationOf),
 
@@ -177,7 +193,7 @@ async function changeLocked(
   if (tenant.status === 'active') await clearAttention(trx, tenantId);
   await recordAudit(trx, {
     actor: request.actor,
-    action: `tenant.${transition.done}`,
+    action: `tenant.${transition.done.replaceAll(/[ -]/g, '_')}`,
     tenantId,
     before: { status: before.status },
     after: { status: tenant.status, ...(request.reason === undefined ? {} : { reason: request.reason }) },

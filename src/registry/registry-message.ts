@@ -12,6 +12,7 @@ const messageSchema = z.discriminatedUnion('kind', [
     hasEnded: z.boolean(),
   }),
   z.object({ kind: z.literal('tenant.changed'), tenantId: z.string(), slug: z.string() }),
+  z.object({ kind: z.literal('caches.cleared') }),
   z.object({ kind: z.literal('task.changed'), taskId: z.string() }),
   z.object({ kind: z.literal('outbox.added'), topic: z.string() }),
   z.object({ kind: z.literal('warm.wanted'), serverId: z.string() }),

@@ -15,19 +15,32 @@ export type OpenerNeeds = {
   readonly statementTimeoutMs: number;
 };
 
-/** Logs in as the tenant's application role; the password is in clear only for the time of the login. */
+/**
+ * Logs in as the tenant's application role; the password is in clear only for the time of the login. Where the server
+ * refuses it and another one is pending, with that.
+ */
 export function createOpener({ masterSeal, ...session }: OpenerNeeds): OpenTenantDatabase {
-  return async (database) =>
+  const logIn = (database: TenantDatabase, sealedPassword: string) =>
     openTenantConnection({
       ...session,
       address: database.server,
       database: database.name,
       user: database.role,
-      password: masterSeal.unsealWithDataKey(database.sealedDataKey, database.sealedPassword, {
+      password: masterSeal.unsealWithDataKey(database.sealedDataKey, sealedPassword, {
         owner: database.id,
         column: 'application_password',
       }),
     });
+
+  return async (database) => {
+    const { sealedPassword, pendingPassword } = database;
+    try {
+      return await logIn(database, sealedPassword);
+    } catch (error) {
+      if (pendingPassword === undefined || sqlState(error) !== '28P01') throw error;
+      return logIn(database, pendingPassword);
+    }
+  };
 }
 
 /** Whether the role, the database or the server has all the connections that it may have: wait, do not fail. */

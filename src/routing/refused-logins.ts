@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { sqlState } from '../databases/sql-state.ts';
 import type { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
-import { isSameDatabase, type TenantDatabase } from './resolved-tenant.ts';
+import { isSameLogin, type TenantDatabase } from './resolved-tenant.ts';
 
 /** Short: what an operator mended is served again without anybody's help. */
 const rememberMs = 1_000;
@@ -25,7 +25,7 @@ export function createRefusedLogins() {
     /** Undefined where a login is worth trying, as it is with another password. */
     find(tenantId: string, database: TenantDatabase): AppError | undefined {
       const known = refusals.get(tenantId);
-      if (known === undefined || !isSameDatabase(known.database, database)) return undefined;
+      if (known === undefined || !isSameLogin(known.database, database)) return undefined;
       return errors.tenantDatabaseUnavailable().causedBy(known.error);
     },
   };

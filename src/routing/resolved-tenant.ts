@@ -13,6 +13,8 @@ export type TenantDatabase = {
   readonly server: ServerAddress;
   readonly sealedDataKey: string;
   readonly sealedPassword: string;
+  /** While the password is being changed: the one that the server has next, or has already. */
+  readonly pendingPassword?: string;
 };
 
 export type ResolvedTenant = {
@@ -40,14 +42,25 @@ export function toResolvedTenant(route: TenantRoute): ResolvedTenant {
   };
 }
 
-/** Whether a connection made for the one may serve the other: also encrypted alike, and by the same secrets. */
+/**
+ * Whether a connection made for the one may serve the other: also encrypted alike, and by the same secrets. A password
+ * that is only announced makes no difference.
+ */
 export function isSameDatabase(one: TenantDatabase, other: TenantDatabase): boolean {
-  return one === other || isDeepStrictEqual(one, other);
+  if (one === other) return true;
+  const { pendingPassword: _, ...here } = one;
+  const { pendingPassword: __, ...there } = other;
+  return isDeepStrictEqual(here, there);
+}
+
+/** Whether a login that is refused to the one is refused to the other. */
+export function isSameLogin(one: TenantDatabase, other: TenantDatabase): boolean {
+  return one.pendingPassword === other.pendingPassword && isSameDatabase(one, other);
 }
 
 function toDatabase(route: TenantRoute): TenantDatabase | undefined {
   const { databaseId, databaseName, applicationRole, sealedDataKey, sealedApplicationPassword } = route;
-  const { serverId, host, port, tls } = route;
+  const { serverId, host, port, tls, pendingApplicationPassword: pendingPassword } = route;
   if (!databaseId || !databaseName || !applicationRole || !sealedDataKey) return undefined;
   if (!sealedApplicationPassword || !serverId || !host || !port) return undefined;
   return {
@@ -57,6 +70,7 @@ function toDatabase(route: TenantRoute): TenantDatabase | undefined {
     server: { id: serverId, host, port, tls: toTls(tls) },
     sealedDataKey,
     sealedPassword: sealedApplicationPassword,
+    ...(pendingPassword !== null && { pendingPassword }),
   };
 }
 

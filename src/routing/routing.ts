@@ -7,14 +7,10 @@ import { findTenantRoute, type TenantKey } from '../registry/repositories/tenant
 import type { ConnectionBudget } from './connection-budget.ts';
 import { ConnectionPools } from './connection-pools.ts';
 import type { Lease, LeaseOptions } from './lease.ts';
+import { leaseAnew } from './lease-anew.ts';
 import { createOpener } from './open-tenant-database.ts';
 import { refusalOf } from './refusal.ts';
-import {
-  isSameDatabase,
-  type ResolvedTenant,
-  type TenantDatabase,
-  toResolvedTenant,
-} from './resolved-tenant.ts';
+import { type ResolvedTenant, type TenantDatabase, toResolvedTenant } from './resolved-tenant.ts';
 import { createTenantCache } from './tenant-cache.ts';
 
 export type RoutingNeeds = {
@@ -62,10 +58,13 @@ export function createRouting({
     cache.invalidate({ slug });
     lookAgain(tenantId);
   });
-  messages.onReconnect(() => {
+  messages.onReconnect(forgetAll);
+  const stopClearing = messages.on('caches.cleared', forgetAll);
+
+  function forgetAll(): void {
     cache.flush();
     for (const tenantId of pools.tenantIds()) lookAgain(tenantId);
-  });
+  }
 
   /** Closes the connections of a tenant that may have none any more. */
   function lookAgain(tenantId: string): void {
@@ -105,22 +104,17 @@ export function createRouting({
      */
     async lease({ id }: Pick<ResolvedTenant, 'id'>, options: LeaseOptions = {}): Promise<Lease> {
       const endsAt = performance.now() + limits.leaseTimeoutMs;
-      const database = await findDatabase(id);
-      try {
-        return await pools.acquire(id, database, options);
-      } catch (error) {
-        // The password may have been changed, or the database moved, while this was on its way.
-        if (!isUnavailable(error)) throw error;
-        const current = await findDatabase(id);
-        if (isSameDatabase(current, database)) throw error;
-        return pools.acquire(id, current, { ...options, timeoutMs: endsAt - performance.now() });
-      }
+      return leaseAnew({
+        find: () => findDatabase(id),
+        acquire: (database) => pools.acquire(id, database, { ...options, timeoutMs: leftUntil(endsAt) }),
+      });
     },
 
     stats: () => ({ ...pools.stats(), budget: budget.stats?.() ?? [], cache: cache.stats() }),
 
     async close(deadlineMs = 10_000): Promise<void> {
       stopListening();
+      stopClearing();
       await pools.close(deadlineMs);
     },
   };
@@ -128,9 +122,7 @@ export function createRouting({
 
 export type Routing = ReturnType<typeof createRouting>;
 
-function isUnavailable(error: unknown): boolean {
-  return error instanceof AppError && error.code === errors.tenantDatabaseUnavailable.definition.code;
-}
+const leftUntil = (endsAt: number): number => Math.max(0, Math.ceil(endsAt - performance.now()));
 
 function createRouteCache(database: RegistryExecutor, ttlMs: number | undefined) {
   return createTenantCache({

@@ -36,10 +36,12 @@ type Api = Parameters<FastifyPluginAsyncZod>[0];
 
 /** What operators do to a tenant's state. */
 export function adminTenantLifecycleRoutes(needs: AdminTenantLifecycleNeeds): FastifyPluginAsyncZod {
-  const { suspendTenant, activateTenant, undeleteTenant } = needs.lifecycle;
+  const { suspendTenant, activateTenant, undeleteTenant, putIntoMaintenance, makeReadOnly } = needs.lifecycle;
   return async (api) => {
     addStateChange(api, needs, { action: 'suspend', change: suspendTenant });
     addStateChange(api, needs, { action: 'activate', change: activateTenant });
+    addStateChange(api, needs, { action: 'maintenance', change: putIntoMaintenance });
+    addStateChange(api, needs, { action: 'read-only', change: makeReadOnly });
     addStateChange(api, needs, { action: 'undelete', change: undeleteTenant });
     addRetry(api, needs);
     addCancellation(api, needs);
@@ -47,7 +49,14 @@ export function adminTenantLifecycleRoutes(needs: AdminTenantLifecycleNeeds): Fa
   };
 }
 
-type StateChange = { action: string; change: TenantLifecycle['suspendTenant'] };
+const summaries = {
+  suspend: 'Refuse all requests of a tenant and close its connections',
+  activate: 'Answer the requests of a tenant again, reads and writes',
+  maintenance: 'Refuse the requests of a tenant for a while, with 503 and Retry-After',
+  'read-only': 'Answer the reads of a tenant and refuse its writes',
+  undelete: 'Take a deletion back: the tenant is what it was before',
+};
+type StateChange = { action: keyof typeof summaries; change: TenantLifecycle['suspendTenant'] };
 
 /** A change that is done when it is answered. */
 function addStateChange(
@@ -55,8 +64,13 @@ function addStateChange(
   { registry }: AdminTenantLifecycleNeeds,
   { action, change }: StateChange,
 ): void {
-  const summary = `${action} a tenant`;
-  const schema = { tags, summary, params: tenantParams, body: reasonBody, response: { 200: changed } };
+  const schema = {
+    tags,
+    summary: summaries[action],
+    params: tenantParams,
+    body: reasonBody,
+    response: { 200: changed },
+  };
   api.post(`/api/admin/tenants/:id/${action}`, { config, schema }, async (request) => {
     const { id } = await tenantAt(registry, request.params.id);
     await change(id, changeRequest(request, request.body?.reason));

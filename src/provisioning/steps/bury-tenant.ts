@@ -18,6 +18,9 @@ export const buryTenant: Step = {
       sealedDataKey: null,
       sealedApplicationPassword: null,
       sealedMigratorPassword: null,
+      pendingApplicationPassword: null,
+      pendingMigratorPassword: null,
+      credentialsPendingSince: null,
       templateCopyId: null,
     };
     await context.save({ ...nothingLeft, status: 'deleted', deletedAt: new Date() }, async (trx, tenant) => {

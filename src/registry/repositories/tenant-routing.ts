@@ -28,7 +28,7 @@ function selectRoute(executor: RegistryExecutor) {
     .leftJoin('tenantSettings as settings', 'settings.tenantId', 'tenant.id')
     .select(['tenant.id', 'tenant.slug', 'tenant.name', 'tenant.status', 'tenant.plan'])
     .select(['tenant.databaseId', 'tenant.databaseName', 'tenant.applicationRole'])
-    .select(['tenant.sealedDataKey', 'tenant.sealedApplicationPassword'])
+    .select(['tenant.sealedDataKey', 'tenant.sealedApplicationPassword', 'tenant.pendingApplicationPassword'])
     .select(['server.id as serverId', 'server.host', 'server.port', 'server.tls'])
     .select(sql<string | null>`settings.settings #>> '{data_api,user_access}'`.as('userAccess'));
 }
