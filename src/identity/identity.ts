@@ -57,6 +57,7 @@ export function createIdentity(needs: IdentityNeeds) {
   const standings = createStandingCache({ load: (sessionId) => findStanding(database, sessionId) });
   messages?.on('sessions.changed', ({ userId }) => standings.forgetUser(userId));
   messages?.onReconnect(standings.forgetAll);
+  messages?.on('caches.cleared', standings.forgetAll);
   const { forgetUser } = standings;
   const changeSessionsOf = createSessionChanges({ database, forgetUser });
   const readCapacity = createCapacityReader(needs.refusalOf);

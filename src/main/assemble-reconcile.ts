@@ -44,6 +44,10 @@ export function assembleReconcile(
       const reason = 'no run was open that would have gone on with it';
       await lifecycle.resumeTenant(tenantId, { actor: systemActor, requestId: 'reconcile', reason });
     },
+    finishRotation: async (tenantId) => {
+      const reason = 'whoever was at it did not finish it';
+      await workbench.rotateCredentials(tenantId, { actor: systemActor, requestId: 'reconcile', reason });
+    },
     loseCopy: (copyId) => loseCopy(registry, copyId),
     applicationName,
     log,

@@ -4,6 +4,7 @@ import type { Doctor } from '../reconcile/doctor/doctor.ts';
 import type { Reconcile } from '../reconcile/reconcile.ts';
 import { createTaskRunner } from '../tasks/run-task.ts';
 import type { TaskHandlers } from '../tasks/task-kinds.ts';
+import { currentContext } from '../telemetry/request-context.ts';
 import { type Crew, tasksAtOnce, type Work } from './assemble-dispatch.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
 import type { Workbench } from './assemble-worker.ts';
@@ -12,7 +13,7 @@ type HandlerParts = { workbench: Workbench; reconcile: Reconcile; doctor: Doctor
 
 /** What workers do when an operator asks for it. */
 function assembleTaskHandlers({ workbench, reconcile, doctor }: HandlerParts): Partial<TaskHandlers> {
-  const { templateRefresh } = workbench;
+  const { templateRefresh, rotateCredentials } = workbench;
   return {
     'templates.refresh': ({ template_id: id }, signal) => templateRefresh.refreshById(id, signal),
     'reconcile.plan': ({ depth }, signal) => reconcile.plan({ depth, signal }),
@@ -20,6 +21,12 @@ function assembleTaskHandlers({ workbench, reconcile, doctor }: HandlerParts): P
     'doctor.check': (_, signal) => doctor.check(signal),
     'doctor.fix': (_, signal) => doctor.fix(signal),
     'reconcile.drop': (choice) => reconcile.dropQuarantined(choice),
+    'tenant.rotate-credentials': ({ tenant_id: id, actor, reason }) =>
+      rotateCredentials(id, {
+        actor,
+        requestId: currentContext()?.requestId ?? id,
+        ...(reason !== undefined && { reason }),
+      }),
     'reconcile.release': (choice) => reconcile.releaseQuarantined(choice),
   };
 }

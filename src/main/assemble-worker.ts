@@ -8,6 +8,7 @@ import { createDatabaseMaking } from '../provisioning/database-making.ts';
 import { createNaming } from '../provisioning/database-names.ts';
 import { type Around, plainly } from '../provisioning/failpoints.ts';
 import { provisionTenant, purgeTenant } from '../provisioning/provision-tenant.ts';
+import { createCredentialRotation } from '../provisioning/rotate-credentials.ts';
 import type { RunContext } from '../provisioning/run-context.ts';
 import { createRunner } from '../provisioning/run-provisioning.ts';
 import { createServerDirectory } from '../provisioning/server-directory.ts';
@@ -48,6 +49,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     style: config.TENANT_DB_NAMES,
   });
   const servers = createServerDirectory({ registry, environmentServer: environmentServer(config), worker });
+  const serverOf = servers.get;
   const templates = createTemplates({
     registry,
     naming,
@@ -76,7 +78,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
   });
   const runProvisioning = createRunner({
     registry,
-    serverOf: servers.get,
+    serverOf,
     neutral: naming.neutral,
     applicationName,
     steps: { provision: steps, purge: purgeTenant },
@@ -84,17 +86,19 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     stepDeadlineMs: needs.deadlineMs,
     log,
   });
-  const template = {
-    key: templateKey,
-    sourceDatabase: config.SOURCE_DATABASE_NAME,
-    dataTables: config.SOURCE_DATA_TABLES,
-  };
   return {
     runProvisioning,
     servers,
     templateRefresh,
+    rotateCredentials: createCredentialRotation({ registry, serverOf, credentials, applicationName, around }),
     making: { naming, making, credentials, around, workMs: needs.deadlineMs, pauseMs: needs.pauseMs },
-    sourceWatch: createSourceWatch({ registry, servers, ...templateRefresh, template, log }),
+    sourceWatch: createSourceWatch({
+      registry,
+      servers,
+      ...templateRefresh,
+      template: defaultTemplate(config),
+      log,
+    }),
   };
 }
 
@@ -142,6 +146,14 @@ async function ensureCopy(templates: TemplateLibrary, context: RunContext) {
       : await findTemplateById(registry, templateId);
   if (template === undefined) throw errors.notFound('template');
   return templates.ensureCopy({ template, server: await context.server(), signal: context.signal });
+}
+
+function defaultTemplate(config: Config) {
+  return {
+    key: templateKey,
+    sourceDatabase: config.SOURCE_DATABASE_NAME,
+    dataTables: config.SOURCE_DATA_TABLES,
+  };
 }
 
 function environmentServer(config: Config) {

@@ -30,6 +30,7 @@ export const findingKinds = {
   role_shut_out: 'I3',
   password_refused: 'I3',
   password_unreadable: 'I3',
+  rotation_unfinished: 'I3',
   login_refused: 'I3',
   fingerprint_missing: 'I3',
   fingerprint_differs: 'I3',
@@ -47,6 +48,7 @@ export type FindingKind = keyof typeof findingKinds;
 /** What `apply` does about a finding, and the sentence that `plan` says. */
 export const repairSentences = {
   restart_run: 'start a new run that goes on with it',
+  finish_rotation: 'set the new passwords and take them over',
   ring_run: 'ring for the run again',
   ring_task: 'ring for the task again',
   put_to_maintenance: 'refuse its requests, and list it for an operator',

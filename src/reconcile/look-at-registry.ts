@@ -1,4 +1,5 @@
 import type { RegistryDatabase } from '../registry/registry-database.ts';
+import { listUnfinishedRotations } from '../registry/repositories/pending-credentials.ts';
 import {
   type EventCount,
   listLostRegistrations,
@@ -18,7 +19,15 @@ const inRegistry = { server: null, target: { of: 'nothing' } } as const;
 
 /** What the registry says against itself: accepted work that nobody comes to, and events that do not add up. */
 export async function lookAtRegistry(registry: RegistryDatabase): Promise<Found[]> {
-  const looks = [lookForStuckRuns, lookForHalted, lookForNeed, lookForStuckTasks, lookForLost, lookForEvents];
+  const looks = [
+    lookForStuckRuns,
+    lookForHalted,
+    lookForRotations,
+    lookForNeed,
+    lookForStuckTasks,
+    lookForLost,
+    lookForEvents,
+  ];
   return (await Promise.all(looks.map((look) => look(registry)))).flat();
 }
 
@@ -44,6 +53,19 @@ async function lookForHalted(registry: RegistryDatabase): Promise<Found[]> {
     tenantId,
     detail: `Tenant ${slug} is ${status}, and no run is open that would go on with it.`,
     action: 'restart_run',
+    target: { of: 'registry', tenantId },
+  }));
+}
+
+async function lookForRotations(registry: RegistryDatabase): Promise<Found[]> {
+  const unfinished = await listUnfinishedRotations(registry, silentMs);
+  return unfinished.map(({ tenantId, slug }) => ({
+    ...inRegistry,
+    kind: 'rotation_unfinished',
+    subject: slug,
+    tenantId,
+    detail: `Tenant ${slug} was given new passwords, which for ${silentMs / 1_000} s nobody has taken over; either is accepted meanwhile.`,
+    action: 'finish_rotation',
     target: { of: 'registry', tenantId },
   }));
 }

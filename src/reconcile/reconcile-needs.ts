@@ -25,6 +25,8 @@ export type ReconcileNeeds = {
   takeFingerprint: (client: pg.Client) => Promise<Fingerprint>;
   /** Takes up again what has come to a halt, as a new run. */
   restartRun: (tenantId: string) => Promise<void>;
+  /** Brings to its end what gave a tenant's roles new passwords and died over it. */
+  finishRotation: (tenantId: string) => Promise<void>;
   loseCopy: (copyId: string) => Promise<void>;
   applicationName: string;
   log: Logger;

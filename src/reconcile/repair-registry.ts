@@ -1,3 +1,4 @@
+import { listUnfinishedRotations } from '../registry/repositories/pending-credentials.ts';
 import {
   findWrongEventCount,
   listTenantsWithoutRun,
@@ -31,9 +32,9 @@ async function mend(
     case 'task':
       return transaction.execute((trx) => ringStuckTask(trx, target.id, silentMs));
     case 'registry':
-      return action === 'restart_run'
-        ? restart(needs, target.tenantId)
-        : settleEvents(needs, target.tenantId);
+      if (action === 'restart_run') return restart(needs, target.tenantId);
+      if (action === 'finish_rotation') return finishRotation(needs, target.tenantId);
+      return settleEvents(needs, target.tenantId);
     default:
       return false;
   }
@@ -43,6 +44,13 @@ async function restart({ registry, restartRun }: ReconcileNeeds, tenantId: strin
   const halted = await listTenantsWithoutRun(registry);
   if (!halted.some((each) => each.tenantId === tenantId)) return false;
   await restartRun(tenantId);
+  return true;
+}
+
+async function finishRotation(needs: ReconcileNeeds, tenantId: string): Promise<boolean> {
+  const unfinished = await listUnfinishedRotations(needs.registry, silentMs);
+  if (!unfinished.some((each) => each.tenantId === tenantId)) return false;
+  await needs.finishRotation(tenantId);
   return true;
 }
 

@@ -9,6 +9,15 @@ export const taskKinds = {
   'doctor.check': z.strictObject({}),
   'doctor.fix': z.strictObject({}),
   'reconcile.drop': z.strictObject({ server: z.string().optional(), name: z.string() }),
+  'tenant.rotate-credentials': z.strictObject({
+    tenant_id: z.uuid(),
+    reason: z.string().optional(),
+    /** Who asked for it, for the audit log. */
+    actor: z.strictObject({
+      kind: z.enum(['system', 'operator', 'user', 'anonymous']),
+      id: z.string().nullable(),
+    }),
+  }),
   'reconcile.release': z.strictObject({ server: z.string().optional(), name: z.string() }),
 } as const;
 
