@@ -6,11 +6,14 @@ import { type App, type AppNeeds, createApp } from '../http/app.ts';
 import type { Health } from '../http/health.ts';
 import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
 import { addRequestTenant } from '../http/plugins/tenant.ts';
+import { adminAuditRoutes } from '../http/routes/admin-audit.ts';
 import { adminDoctorRoutes } from '../http/routes/admin-doctor.ts';
 import { adminJobsRoutes } from '../http/routes/admin-jobs.ts';
+import { adminKeysRoutes } from '../http/routes/admin-keys.ts';
 import { adminReconcileRoutes } from '../http/routes/admin-reconcile.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
 import { adminTemplatesRoutes } from '../http/routes/admin-templates.ts';
+import { adminTenantChangesRoutes } from '../http/routes/admin-tenant-changes.ts';
 import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
 import { adminTenantLifecycleRoutes } from '../http/routes/admin-tenant-lifecycle.ts';
 import { adminTenantsRoutes } from '../http/routes/admin-tenants.ts';
@@ -27,6 +30,7 @@ import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createProvisioning, type Provisioning } from '../provisioning/create-provisioning.ts';
 import { createDatabaseUrls } from '../provisioning/database-url.ts';
 import { createTemplateAdditions } from '../provisioning/template-additions.ts';
+import { findAdminKey } from '../registry/repositories/admin-keys.ts';
 import { bindIdempotencyResource } from '../registry/repositories/idempotency-keys.ts';
 import { listPlans } from '../registry/repositories/plans.ts';
 import { refusalOf } from '../routing/refusal.ts';
@@ -59,7 +63,7 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
     },
     authentication: {
       verifyAccessToken: identity.verifyAccessToken,
-      adminKey: createAdminKey(config.SUPER_ADMIN_KEY),
+      adminKey: createAdminKey(config.SUPER_ADMIN_KEY, (hash) => findAdminKey(platform.registry, hash)),
     },
     plugins: [(each) => addRequestTenant(each, routing), (each) => obeyIdempotencyKeys(each, platform)],
     routes: [...publicRoutes(features), ...memberRoutes(features), ...operatorRoutes(features)],
@@ -131,8 +135,11 @@ function operatorRoutes({ config, log, assembly, identity, routing, provisioning
       usualWaitMs: config.PROVISIONING_WAIT_MS,
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
+    adminTenantChangesRoutes({ registry, amendTenant: provisioning.amendTenant, tasks }),
     adminJobsRoutes({ registry, tasks, lifecycle: provisioning }),
     adminReconcileRoutes({ tasks }),
+    adminAuditRoutes({ registry }),
+    adminKeysRoutes({ registry }),
     adminDoctorRoutes({ doctor: assembleDoctorHere({ config, log }, assembly.platform), tasks }),
     adminTemplatesRoutes({ registry, addTemplate: createTemplateAdditions({ registry }), tasks }),
     adminStatsRoutes({

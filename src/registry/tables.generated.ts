@@ -5,6 +5,8 @@
 
 import type { ColumnType } from "kysely";
 
+export type AdminScope = "operate" | "owner" | "read";
+
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
@@ -33,7 +35,7 @@ export type RunStatus = "cancelled" | "completed" | "failed" | "pending" | "proc
 
 export type ServerProfile = "managed" | "self_managed";
 
-export type ServerStatus = "draining" | "open";
+export type ServerStatus = "draining" | "open" | "unchecked";
 
 export type StepStatus = "done" | "failed" | "running" | "undone";
 
@@ -49,6 +51,31 @@ export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export type WarmDatabaseStatus = "ready" | "retiring" | "warming";
 
+export interface AdminKeys {
+  createdAt: Generated<Timestamp>;
+  createdBy: string;
+  expiresAt: Timestamp | null;
+  hash: Buffer;
+  id: string;
+  lastUsedAt: Timestamp | null;
+  name: string;
+  revokedAt: Timestamp | null;
+  scope: AdminScope;
+}
+
+export interface AuditChain {
+  auditId: number;
+  hash: Buffer;
+  position: number;
+  sealedAt: Generated<Timestamp>;
+}
+
+export interface AuditHead {
+  onlyRow: Generated<boolean>;
+  position: number;
+  proof: Buffer;
+}
+
 export interface AuditLog {
   action: string;
   actorId: string | null;
@@ -59,6 +86,10 @@ export interface AuditLog {
   id: Generated<number>;
   requestId: string | null;
   tenantId: string | null;
+}
+
+export interface AuditUnsealed {
+  auditId: number;
 }
 
 export interface ConnectionBudgets {
@@ -80,6 +111,7 @@ export interface ConnectionShares {
 export interface DatabaseServers {
   capacityBytes: number | null;
   capacityDatabases: Generated<number>;
+  checkedAt: Timestamp | null;
   createdAt: Generated<Timestamp>;
   host: string;
   id: string;
@@ -90,6 +122,9 @@ export interface DatabaseServers {
   sealedAdminLogin: string | null;
   status: Generated<ServerStatus>;
   tls: Generated<Json>;
+  troubleCode: string | null;
+  troubleDetail: string | null;
+  versionNum: number | null;
   weight: Generated<number>;
 }
 
@@ -377,7 +412,11 @@ export interface WarmDatabases {
 }
 
 export interface DB {
+  adminKeys: AdminKeys;
+  auditChain: AuditChain;
+  auditHead: AuditHead;
   auditLog: AuditLog;
+  auditUnsealed: AuditUnsealed;
   connectionBudgets: ConnectionBudgets;
   connectionShares: ConnectionShares;
   databaseServers: DatabaseServers;

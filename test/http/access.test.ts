@@ -6,7 +6,15 @@ import { adminKey, createTestApp, inject, user } from './test-app.ts';
 
 let app: App | undefined;
 
-const accesses = ['anyone', 'member', 'tenant-member', 'tenant-admin', 'operator'] as const;
+const accesses = [
+  'anyone',
+  'member',
+  'tenant-member',
+  'tenant-admin',
+  'operator-read',
+  'operator',
+  'operator-owner',
+] as const;
 
 const routes: FastifyPluginAsyncZod = async (api) => {
   for (const access of accesses) {
@@ -53,6 +61,11 @@ describe('access policy', () => {
     ['/operator', bearer(adminKey), 200],
     ['/operator', { 'x-admin-key': adminKey }, 200],
     ['/operator', { 'x-admin-api-key': adminKey }, 200],
+    ['/operator-read', {}, 401],
+    ['/operator-read', { 'x-admin-key': adminKey }, 200],
+    ['/operator-owner', {}, 401],
+    ['/operator-owner', { 'x-admin-key': adminKey }, 200],
+    ['/operator-owner', bearer('eyJsuper.admin.token'), 200],
     ['/operator', { 'x-admin-key': adminKey, ...bearer('eyJuser.of.tenant') }, 401],
     ['/operator', { 'x-admin-key': adminKey, 'x-admin-api-key': 'wrong' }, 401],
   ] as [string, Record<string, string>, number][])('%s with %j is %i', async (url, headers, status) => {
@@ -67,6 +80,7 @@ describe('access policy', () => {
     expect((await get('/operator', { 'x-admin-key': adminKey })).json()).toEqual({
       kind: 'operator',
       keyId: 'root',
+      scope: 'owner',
     });
   });
 });

@@ -45,7 +45,7 @@ export async function createDataApp(place: TenantPlace, options: DataAppOptions 
   const { app, logged } = await createTestApp([dataRoutes({ dataApi }), ...extraRoutes], {
     authentication: {
       verifyAccessToken: async (token) => claimsOf(token),
-      adminKey: { check: () => 'root' },
+      adminKey: { check: async () => ({ keyId: 'root', scope: 'owner' }) },
     },
     plugins: [(each) => addRequestTenant(each, routing)],
   });

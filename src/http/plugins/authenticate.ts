@@ -1,7 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { errors } from '../../errors/catalogue.ts';
 import type { AdminKey } from '../admin-key.ts';
-import { type Access, anonymous, type Caller, type Member, type MemberClaims } from '../caller.ts';
+import {
+  type Access,
+  type AdminScope,
+  anonymous,
+  type Caller,
+  includesScope,
+  type Member,
+  type MemberClaims,
+  neededScope,
+  type OperatorAccess,
+} from '../caller.ts';
 
 export type AuthenticateNeeds = {
   /** @throws errors.notAuthenticated */
@@ -18,11 +28,12 @@ export function authenticate(app: FastifyInstance, needs: AuthenticateNeeds): vo
 }
 
 async function identifyCaller(request: FastifyRequest, needs: AuthenticateNeeds): Promise<Caller> {
-  const access = request.is404 ? 'anyone' : (request.routeOptions.config.access ?? 'operator');
+  const access = request.is404 ? 'anyone' : (request.routeOptions.config.access ?? 'operator-owner');
   if (access === 'anyone') return anonymous;
   const proof = readProof(request);
-  if (access === 'operator') return identifyOperator(proof, needs);
-  return identifyMember(access, proof.bearer, needs);
+  const scope = neededScope(access);
+  if (scope !== undefined) return identifyOperator(scope, proof, needs);
+  return identifyMember(access as MemberAccess, proof.bearer, needs);
 }
 
 /** What a request brings to prove who sent it. */
@@ -46,8 +57,10 @@ function onlyHeader(request: FastifyRequest, name: string): string | undefined {
   return value;
 }
 
+type MemberAccess = Exclude<Access, 'anyone' | OperatorAccess>;
+
 async function identifyMember(
-  access: Exclude<Access, 'anyone' | 'operator'>,
+  access: MemberAccess,
   token: string | undefined,
   { verifyAccessToken }: AuthenticateNeeds,
 ): Promise<Member> {
@@ -58,7 +71,7 @@ async function identifyMember(
   return { kind: 'member', ...claims };
 }
 
-async function identifyOperator(proof: Proof, needs: AuthenticateNeeds): Promise<Caller> {
+async function identifyOperator(needed: AdminScope, proof: Proof, needs: AuthenticateNeeds): Promise<Caller> {
   const { bearer, keys } = proof;
   if (bearer !== undefined && looksLikeToken(bearer)) {
     // Two proofs of two persons: neither is believed.
@@ -66,7 +79,9 @@ async function identifyOperator(proof: Proof, needs: AuthenticateNeeds): Promise
     return identifySuperAdmin(bearer, needs);
   }
   const presented = bearer === undefined ? keys : [...keys, bearer];
-  return { kind: 'operator', keyId: needs.adminKey.check(presented) };
+  const key = await needs.adminKey.check(presented);
+  if (!includesScope(key.scope, needed)) throw errors.forbidden(`an admin key of scope ${needed}`);
+  return { kind: 'operator', ...key };
 }
 
 async function identifySuperAdmin(token: string, needs: AuthenticateNeeds): Promise<Member> {

@@ -50,19 +50,23 @@ const securitySchemes = {
   adminKey: { type: 'apiKey', in: 'header', name: 'X-Admin-Key' },
 } as const;
 
+const operatorSecurity = [{ adminKey: [] }, { accessToken: [] }] as const;
+
 const securityOf: Record<Access, readonly Record<string, readonly string[]>[]> = {
   anyone: [],
   member: [{ accessToken: [] }],
   'tenant-member': [{ accessToken: [] }],
   'tenant-admin': [{ accessToken: [] }],
-  operator: [{ adminKey: [] }, { accessToken: [] }],
+  'operator-read': operatorSecurity,
+  operator: operatorSecurity,
+  'operator-owner': operatorSecurity,
 };
 
 type Described = { schema: FastifySchema; url: string };
 
 /** Adds what the schemas of a route do not say: who may call it, and how errors look. */
 function describeRoute({ schema = {}, url }: Described, route: RouteOptions): Described {
-  const access = route.config?.access ?? 'operator';
+  const access = route.config?.access ?? 'operator-owner';
   const response = { ...Object(schema.response), default: problemResponse };
   return { schema: { ...schema, response, security: securityOf[access] } as FastifySchema, url };
 }

@@ -42,6 +42,7 @@ const query = z.strictObject({
     .meta({ description: 'Ask no worker: only what the process that answers sees by itself.' }),
 });
 const config = { access: 'operator' } as const;
+const readConfig = { access: 'operator-read' } as const;
 const response = { 200: success(doctorReport), 202: taskStarted };
 const tags = ['Admin'];
 
@@ -57,7 +58,7 @@ export function adminDoctorRoutes(needs: AdminDoctorNeeds): FastifyPluginAsyncZo
       querystring: query,
       response,
     };
-    api.get('/api/admin/doctor', { config, schema: look }, (request, reply) =>
+    api.get('/api/admin/doctor', { config: readConfig, schema: look }, (request, reply) =>
       request.query.here ? lookHere(needs) : askWorker(needs, 'doctor.check', { request, reply }),
     );
 

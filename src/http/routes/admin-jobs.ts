@@ -27,6 +27,7 @@ const listQuery = z.strictObject({
 });
 const jobParams = z.object({ id: z.uuid() });
 const config = { access: 'operator' } as const;
+const readConfig = { access: 'operator-read' } as const;
 const tags = ['Admin'];
 /** The only order that there is; it is part of the cursor all the same, for the day when there are more. */
 const sort = '-created_at';
@@ -46,7 +47,7 @@ export function adminJobsRoutes(needs: AdminJobsNeeds): FastifyPluginAsyncZod {
 function addList(api: Api, { registry }: AdminJobsNeeds): void {
   const summary = 'List jobs, the newest first';
   const schema = { tags, summary, querystring: listQuery, response: { 200: successPage(jobItem) } };
-  api.get('/api/admin/jobs', { config, schema }, async ({ query }) => {
+  api.get('/api/admin/jobs', { config: readConfig, schema }, async ({ query }) => {
     const { limit, cursor, kind, status, attention } = query;
     const filter = { kind, status, ...(attention && { needsAttention: true as const }) };
     const after = decodePlace(cursor, sort, z.iso.datetime().startsWith('2'));
@@ -64,7 +65,7 @@ function addList(api: Api, { registry }: AdminJobsNeeds): void {
 
 function addDetail(api: Api, { registry }: AdminJobsNeeds): void {
   const schema = { tags, summary: 'One job', params: jobParams, response: { 200: success(jobDetail) } };
-  api.get('/api/admin/jobs/:id', { config, schema }, async ({ params }) => ({
+  api.get('/api/admin/jobs/:id', { config: readConfig, schema }, async ({ params }) => ({
     success: true as const,
     data: await readJobDetail(registry, await jobAt(registry, params.id)),
   }));

@@ -73,6 +73,7 @@ const depth = z.enum(['catalog', 'deep']).default('catalog').meta({
   description: '`catalog` looks from outside; `deep` logs in to every active tenant’s database as well.',
 });
 const config = { access: 'operator' } as const;
+const readConfig = { access: 'operator-read' } as const;
 const tags = ['Admin'];
 
 type Api = Parameters<FastifyPluginAsyncZod>[0];
@@ -94,7 +95,7 @@ function addPlan(api: Api, { tasks }: AdminReconcileNeeds): void {
     querystring: z.strictObject({ depth }),
     response: { 200: success(planAnswer), 202: taskStarted },
   };
-  api.get('/api/admin/reconcile', { config, schema }, async (request, reply) => {
+  api.get('/api/admin/reconcile', { config: readConfig, schema }, async (request, reply) => {
     const { depth } = request.query;
     const taskId = await ask(tasks, request, { kind: 'reconcile.plan', parameters: { depth } });
     return answerTask(tasks, { request, reply, taskId }, (result) => planAnswer.parse(result));

@@ -45,7 +45,7 @@ export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsN
     api.get(
       '/api/admin/stats',
       {
-        config: { access: 'operator' },
+        config: { access: 'operator-read' },
         schema: { tags: ['Admin'], summary: 'Figures of the platform', response: { 200: answer } },
       },
       async () => {

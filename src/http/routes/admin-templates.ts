@@ -45,6 +45,7 @@ const newTemplate = z.strictObject({
 const addedAnswer = templateAnswer.extend({ job_id: uuid });
 const params = z.object({ id: z.string().meta({ description: 'Id or key.' }) });
 const config = { access: 'operator' } as const;
+const readConfig = { access: 'operator-read' } as const;
 const tags = ['Admin'];
 
 type Api = Parameters<FastifyPluginAsyncZod>[0];
@@ -60,7 +61,7 @@ export function adminTemplatesRoutes(needs: AdminTemplatesNeeds): FastifyPluginA
 
 function addReading(api: Api, { registry }: AdminTemplatesNeeds): void {
   const list = { tags, summary: 'List templates', response: { 200: success(z.array(templateAnswer)) } };
-  api.get('/api/admin/templates', { config, schema: list }, async () => {
+  api.get('/api/admin/templates', { config: readConfig, schema: list }, async () => {
     const templates = await listTemplates(registry);
     return {
       success: true as const,
@@ -69,7 +70,7 @@ function addReading(api: Api, { registry }: AdminTemplatesNeeds): void {
   });
 
   const one = { tags, summary: 'One template', params, response: { 200: success(templateAnswer) } };
-  api.get('/api/admin/templates/:id', { config, schema: one }, async (request) => ({
+  api.get('/api/admin/templates/:id', { config: readConfig, schema: one }, async (request) => ({
     success: true as const,
     data: await answer(registry, await templateAt(registry, request.params.id)),
   }));

@@ -39,7 +39,7 @@ const listQuery = z.strictObject({
 
 /** Tenants as the operator reads them. */
 export function adminTenantsRoutes({ registry }: AdminTenantsNeeds): FastifyPluginAsyncZod {
-  const config = { access: 'operator' } as const;
+  const config = { access: 'operator-read' } as const;
   const tags = ['Admin'];
 
   return async (api) => {
