@@ -4,6 +4,7 @@ import { errors } from '../errors/catalogue.ts';
 import type { Around } from '../provisioning/failpoints.ts';
 import type { Doctor } from '../reconcile/doctor/doctor.ts';
 import type { Reconcile } from '../reconcile/reconcile.ts';
+import { sealAuditLog } from './assemble-audit.ts';
 import { keepBudgets } from './assemble-budget.ts';
 import {
   type Crew,
@@ -64,6 +65,7 @@ export async function assemble(plan: ProcessPlan, platform: Platform): Promise<A
   const { workbench, reconcile, doctor } = workshop;
   await keepBudgets(plan, { platform, workbench, sharesProcess: role === 'all' });
   keepHouse(plan, { platform, kick: relay.kick });
+  sealAuditLog(plan, platform);
   const firstLook = startWork(plan, { platform, dispatch, ...workshop });
   await keepWarm(plan, { platform, workbench, firstLook });
   reconcileRegularly(plan, platform, reconcile);

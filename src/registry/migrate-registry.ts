@@ -36,7 +36,7 @@ export async function grantToRuntime(database: RegistryDatabase, role: string): 
   await sql`GRANT USAGE ON SCHEMA public TO ${to}`.execute(database);
   await sql`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${to}`.execute(database);
   await sql`GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ${to}`.execute(database);
-  await sql`REVOKE UPDATE, DELETE ON audit_log FROM ${to}`.execute(database);
+  await sql`REVOKE UPDATE, DELETE ON audit_log, audit_chain FROM ${to}`.execute(database);
 }
 
 function sqlFiles(folder: string): MigrationProvider {

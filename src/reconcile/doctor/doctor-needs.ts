@@ -13,7 +13,7 @@ export type DoctorNeeds = {
   probeRegistry: () => Promise<Directness>;
   /** Registry connections of one process. */
   registryPoolMax: number;
-  masterSeal: Pick<MasterSeal, 'keyCheck' | 'unsealWithDataKey'>;
+  masterSeal: Pick<MasterSeal, 'keyCheck' | 'unsealWithDataKey' | 'hmac'>;
   /** Of secrets that are set; those that production would refuse. */
   weakSecrets: readonly { variable: string; why: string }[];
   /** Undefined where the queue lives in the registry. */

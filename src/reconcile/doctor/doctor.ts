@@ -1,4 +1,5 @@
 import { type Check, type CheckStatus, failedLook, logDefect, ok, warning } from './check.ts';
+import { checkAudit } from './check-audit.ts';
 import { checkHeartbeats, isWorkerAlive } from './check-heartbeats.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkQueue } from './check-queue.ts';
@@ -63,6 +64,7 @@ function looksHere(needs: DoctorNeeds, worker?: WorkerNeeds['worker']): Look[] {
     ['workers.alive', 'installation', () => checkHeartbeats(needs)],
     ['template.source', 'installation', () => checkTemplates(needs)],
     ['work.stuck', 'installation', () => checkStuck(needs)],
+    ['audit.chain', 'installation', () => checkAudit(needs)],
   ];
 }
 
