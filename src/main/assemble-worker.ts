@@ -49,7 +49,6 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     style: config.TENANT_DB_NAMES,
   });
   const servers = createServerDirectory({ registry, environmentServer: environmentServer(config), worker });
-  const serverOf = servers.get;
   const templates = createTemplates({
     registry,
     naming,
@@ -78,27 +77,29 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
   });
   const runProvisioning = createRunner({
     registry,
-    serverOf,
+    serverOf: servers.get,
     neutral: naming.neutral,
     applicationName,
     steps: { provision: steps, purge: purgeTenant },
     around,
     stepDeadlineMs: needs.deadlineMs,
+    observeStep: needs.metrics?.observe.step,
+    observeEnd: needs.metrics?.observe.runEnd,
     log,
   });
+  const template = defaultTemplate(config);
   return {
     runProvisioning,
     servers,
     templateRefresh,
-    rotateCredentials: createCredentialRotation({ registry, serverOf, credentials, applicationName, around }),
-    making: { naming, making, credentials, around, workMs: needs.deadlineMs, pauseMs: needs.pauseMs },
-    sourceWatch: createSourceWatch({
-      registry,
-      servers,
-      ...templateRefresh,
-      template: defaultTemplate(config),
-      log,
+    rotateCredentials: createCredentialRotation({
+      ...needs.platform,
+      serverOf: servers.get,
+      credentials,
+      around,
     }),
+    making: { naming, making, credentials, around, workMs: needs.deadlineMs, pauseMs: needs.pauseMs },
+    sourceWatch: createSourceWatch({ registry, servers, ...templateRefresh, template, log }),
   };
 }
 
