@@ -47,7 +47,7 @@ function ask(tenant: TestTenant, path: string): Socket {
 
 const isQuiet = () =>
   expect
-    .poll(() => data.routing.stats(), { timeout: 10_000 })
+    .poll(() => data.routing.stats(), { timeout: 30_000 })
     .toMatchObject({ leased: 0, waiting: 0, opening: 0 });
 
 async function runningStatements(): Promise<number> {
