@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { LightMyRequestResponse } from 'fastify';
+import { sql } from 'kysely';
 import { assembleApi } from '../../src/main/assemble-api.ts';
 import { assembleHealth } from '../../src/main/assemble-health.ts';
 import { createShutdown } from '../../src/main/shutdown.ts';
@@ -109,7 +110,8 @@ export async function openSecurityPlace(environment: Record<string, string> = {}
     return { email, ...(await logIn(email)) };
   }
 
-  const registryRows = async (statement: string) => (await bench.runOn(bench.registryName, statement)).rows;
+  const registryRows = async (statement: string) =>
+    (await sql.raw<Record<string, string>>(statement).execute(platform.registry)).rows;
   let stateQuery: string | undefined;
 
   async function makeStateQuery(): Promise<string> {
