@@ -17,7 +17,7 @@ beforeAll(async () => {
   deployment = await createDeployment({
     api: 2,
     worker: 1,
-    environment: { MAX_TOTAL_CONNECTIONS: '24', QUEUE_CONCURRENCY: '2', PROVISIONING_WAIT_MS: '25000' },
+    environment: { MAX_TOTAL_CONNECTIONS: '36', QUEUE_CONCURRENCY: '2', PROVISIONING_WAIT_MS: '25000' },
   });
   tokens = await Promise.all(Array.from({ length: tenantCount }, (_, tenant) => makeTenant(tenant)));
 }, 180_000);
@@ -33,7 +33,7 @@ async function makeTenant(tenant: number): Promise<string> {
 }
 
 test(`${requestCount} interleaved requests of ${tenantCount} tenants over two processes meet no row of another`, {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const processes = deployment.apis.map(({ origin }) => createKeepAliveClient(origin));
   const random = createSeededRandom(20);

@@ -112,6 +112,8 @@ describe('a tenant that needs attention', () => {
     const others = await get(`${tenants}?attention=false&limit=200`);
     expect(others.json().data.map((each: { id: string }) => each.id)).not.toContain(id);
     expect((await get(`${tenants}/${id}`)).json().data.needs_attention).toBe(true);
-    expect((await get('/api/admin/stats')).json().data.tenants.needing_attention).toBe(before + 1);
+    await expect
+      .poll(async () => (await get('/api/admin/stats')).json().data.tenants.needing_attention)
+      .toBe(before + 1);
   });
 });

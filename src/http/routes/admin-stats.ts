@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RegistryDatabase } from '../../registry/registry-database.ts';
 import { readTenantStatistics } from '../../registry/repositories/tenant-statistics.ts';
 import { countWarmDatabases } from '../../registry/repositories/warm-databases.ts';
+import { createSnapshot } from '../../registry/snapshot.ts';
 import { success } from '../schemas.ts';
 
 export type AdminStatsNeeds = {
@@ -23,6 +24,8 @@ const answer = success(
       by_status: counts,
       by_plan: counts,
     }),
+    /** Of the counts of tenants: with many of them they are some seconds old. */
+    counted_at: z.iso.datetime(),
     registrations_per_day: z.array(z.object({ date: z.iso.date(), count: z.number().int() })),
     database_size_bytes: z.number().int().nullable(),
     warm_databases: z.array(
@@ -41,6 +44,7 @@ const answer = success(
 
 /** The platform in figures. */
 export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsNeeds): FastifyPluginAsyncZod {
+  const readStatistics = createSnapshot(() => readTenantStatistics(registry, days));
   return async (api) => {
     api.get(
       '/api/admin/stats',
@@ -49,8 +53,8 @@ export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsN
         schema: { tags: ['Admin'], summary: 'Figures of the platform', response: { 200: answer } },
       },
       async () => {
-        const [statistics, warmDatabases, queue] = await Promise.all([
-          readTenantStatistics(registry, days),
+        const [{ value: statistics, takenAt }, warmDatabases, queue] = await Promise.all([
+          readStatistics(),
           countWarmDatabases(registry),
           countJobs(),
         ]);
@@ -64,6 +68,7 @@ export function adminStatsRoutes({ registry, countJobs, poolStats }: AdminStatsN
               by_status: statistics.byStatus,
               by_plan: statistics.byPlan,
             },
+            counted_at: takenAt.toISOString(),
             registrations_per_day: statistics.registrationsPerDay,
             database_size_bytes: statistics.databaseSizeBytes,
             warm_databases: warmDatabases,
