@@ -68,13 +68,8 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     loseCopy: (copyId) => loseCopy(registry, copyId),
   });
   const credentials = createCredentials({ masterSeal, worker: { ...worker, ...sealer } });
-  const steps = provisionTenant({
-    naming,
-    making,
-    credentials,
-    ensureCopy: (context) => ensureCopy(templates, context),
-    seed: config.seed,
-  });
+  const ensureHere = (context: RunContext) => ensureCopy(templates, context);
+  const steps = provisionTenant({ naming, making, credentials, ensureCopy: ensureHere, seed: config.seed });
   const runProvisioning = createRunner({
     registry,
     serverOf: servers.get,
@@ -91,6 +86,7 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
   return {
     runProvisioning,
     servers,
+    templates,
     templateRefresh,
     rotateCredentials: createCredentialRotation({
       ...needs.platform,
