@@ -1,5 +1,13 @@
 import { group, type ValueOf } from './setting.ts';
-import { baseUrl, cronExpression, databasePrefix, networks, origins, postgresUrl } from './special-values.ts';
+import {
+  addressRanges,
+  baseUrl,
+  cronExpression,
+  databasePrefix,
+  networks,
+  origins,
+  postgresUrl,
+} from './special-values.ts';
 import { durationMs, flag, integer, list, oneOf, port, text, url, urlList } from './value-parsers.ts';
 
 const redisUrl = urlList('redis', 'rediss');
@@ -32,9 +40,10 @@ export const settings = {
   HOST: process(text, 'Address on which the API listens.', { default: '0.0.0.0' }),
   METRICS_PORT: process(
     port,
-    'Port of /health/live and /health/ready of every process, the worker included.',
+    'Port of /metrics, /health/live and /health/ready of every process, the worker included.',
     { default: '9090' },
   ),
+  ENABLE_METRICS: process(flag, 'Measure, and tell Prometheus at /metrics.', { default: 'true' }),
 
   GLOBAL_DATABASE_URL: registry(
     postgresUrl,
@@ -72,6 +81,11 @@ export const settings = {
     oneOf('disable', 'false', 'require', 'true', 'verify-full'),
     'TLS to the database server: disable, require (certificate not checked) or verify-full.',
     { default: 'disable' },
+  ),
+  ALLOWED_DATABASE_CIDRS: server(
+    addressRanges,
+    'Where database servers may be that are added over the API: addresses and networks, separated by commas. Every address of a host must be within. Link-local and metadata addresses never are.',
+    { default: '10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7' },
   ),
 
   SOURCE_DATABASE_NAME: template(text, 'The database whose schema new tenants get.', {

@@ -64,6 +64,13 @@ export const networks = eachOf(
   `addresses, networks such as 10.0.0.0/8, or ${namedNetworks.join(', ')}`,
 );
 
+/** Networks by their addresses alone. */
+export const addressRanges = eachOf(
+  list,
+  (entry) => (isNetwork(entry) ? entry : undefined),
+  'addresses, or networks such as 10.0.0.0/8',
+);
+
 function isNetwork(entry: string): boolean {
   const [address = '', prefix, ...rest] = entry.split('/');
   const family = isIP(address);

@@ -11,6 +11,7 @@ import { adminDoctorRoutes } from '../http/routes/admin-doctor.ts';
 import { adminJobsRoutes } from '../http/routes/admin-jobs.ts';
 import { adminKeysRoutes } from '../http/routes/admin-keys.ts';
 import { adminReconcileRoutes } from '../http/routes/admin-reconcile.ts';
+import { adminServersRoutes } from '../http/routes/admin-servers.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
 import { adminTemplatesRoutes } from '../http/routes/admin-templates.ts';
 import { adminTenantChangesRoutes } from '../http/routes/admin-tenant-changes.ts';
@@ -29,6 +30,7 @@ import { tenantProfileRoutes } from '../http/routes/tenant-profile.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createProvisioning, type Provisioning } from '../provisioning/create-provisioning.ts';
 import { createDatabaseUrls } from '../provisioning/database-url.ts';
+import { createServerAdministration } from '../provisioning/server-administration.ts';
 import { createTemplateAdditions } from '../provisioning/template-additions.ts';
 import { findAdminKey } from '../registry/repositories/admin-keys.ts';
 import { bindIdempotencyResource } from '../registry/repositories/idempotency-keys.ts';
@@ -140,6 +142,12 @@ function operatorRoutes({ config, log, assembly, identity, routing, provisioning
     adminReconcileRoutes({ tasks }),
     adminAuditRoutes({ registry }),
     adminKeysRoutes({ registry }),
+    adminServersRoutes({
+      registry,
+      servers: createServerAdministration({ registry, allowedNetworks: config.ALLOWED_DATABASE_CIDRS }),
+      tasks,
+      defaultRegion: config.REGION,
+    }),
     adminDoctorRoutes({ doctor: assembleDoctorHere({ config, log }, assembly.platform), tasks }),
     adminTemplatesRoutes({ registry, addTemplate: createTemplateAdditions({ registry }), tasks }),
     adminStatsRoutes({

@@ -7,6 +7,7 @@ import type { TaskHandlers } from '../tasks/task-kinds.ts';
 import { currentContext } from '../telemetry/request-context.ts';
 import { type Crew, tasksAtOnce, type Work } from './assemble-dispatch.ts';
 import { type Platform, type ProcessParts, queueBackend } from './assemble-platform.ts';
+import { assembleServerTasks } from './assemble-servers.ts';
 import type { Workbench } from './assemble-worker.ts';
 
 type HandlerParts = { workbench: Workbench; reconcile: Reconcile; doctor: Doctor };
@@ -32,11 +33,16 @@ function assembleTaskHandlers({ workbench, reconcile, doctor }: HandlerParts): P
 }
 
 export function assembleTaskRunner(
-  { log }: ProcessParts,
+  { config, log }: ProcessParts,
   { platform, ...parts }: HandlerParts & { platform: Platform },
 ): Work['runTask'] {
   const { registry } = platform;
-  return createTaskRunner({ registry, handlers: assembleTaskHandlers(parts), log });
+  const { workbench } = parts;
+  const handlers = {
+    ...assembleTaskHandlers(parts),
+    ...assembleServerTasks(config, { platform, workbench }),
+  };
+  return createTaskRunner({ registry, handlers, log });
 }
 
 /** Takes tasks from the queue until shutdown. */

@@ -12,6 +12,8 @@ import type { WorkerOpener } from '../registry/worker-seal.ts';
 
 /** The server that the environment describes has this name in the registry. */
 const environmentServerName = 'default';
+/** Under which the login of an added server is sealed. */
+export const adminLoginColumn = 'admin_login';
 
 const tlsShape: z.ZodType<ServerTls> = z.discriminatedUnion('mode', [
   z.object({ mode: z.literal('disable') }),
@@ -32,7 +34,7 @@ export type ServerDirectoryNeeds = {
 export function createServerDirectory({ registry, environmentServer, worker }: ServerDirectoryNeeds) {
   function adminOf(row: DatabaseServerRow): AdminLogin {
     if (row.sealedAdminLogin === null) return environmentServer.admin;
-    const text = worker.openAsWorker(row.sealedAdminLogin, { owner: row.id, column: 'admin_login' });
+    const text = worker.openAsWorker(row.sealedAdminLogin, { owner: row.id, column: adminLoginColumn });
     return loginShape.parse(JSON.parse(text));
   }
 

@@ -1,5 +1,6 @@
 import { fingerprintSource } from '../databases/source-inspection.ts';
 import { templateFault } from '../databases/template-state.ts';
+import { listCopiesOnServer } from '../registry/repositories/server-admin.ts';
 import { loseCopy, noteLook } from '../registry/repositories/template-copies.ts';
 import { type NewestCopy, newestCopy, type TemplateCopy } from '../registry/repositories/templates.ts';
 import { buildCopy } from './template-copy-build.ts';
@@ -44,6 +45,18 @@ export function createTemplates(needs: TemplateNeeds) {
           : { outcome: 'built', copy: await buildCopy(needs, locked) };
         await clearAway(needs, locked);
         return refreshed;
+      });
+    },
+
+    /** Drops every copy of a template from a server that is to be taken away, as far as nobody needs it. */
+    async discardAll(place: TemplatePlace): Promise<void> {
+      await withTemplateLock(needs, place, async (locked) => {
+        const { template, server } = place;
+        const copies = await listCopiesOnServer(needs.registry, server.id);
+        for (const { id } of copies.filter(({ templateId }) => templateId === template.id)) {
+          await loseCopy(needs.registry, id);
+        }
+        await clearAway(needs, locked);
       });
     },
   };

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { JsonValue } from '../registry/tables.generated.ts';
 
+/** Who asked for it, for the audit log. */
+const actor = z.strictObject({
+  kind: z.enum(['system', 'operator', 'user', 'anonymous']),
+  id: z.string().nullable(),
+});
+
 /** Every kind of task, with the parameters that it takes. They are kept in clear and shown to operators. */
 export const taskKinds = {
   'templates.refresh': z.strictObject({ template_id: z.uuid() }),
@@ -12,12 +18,10 @@ export const taskKinds = {
   'tenant.rotate-credentials': z.strictObject({
     tenant_id: z.uuid(),
     reason: z.string().optional(),
-    /** Who asked for it, for the audit log. */
-    actor: z.strictObject({
-      kind: z.enum(['system', 'operator', 'user', 'anonymous']),
-      id: z.string().nullable(),
-    }),
+    actor,
   }),
+  'servers.check': z.strictObject({ server_id: z.uuid() }),
+  'servers.remove': z.strictObject({ server_id: z.uuid(), actor }),
   'reconcile.release': z.strictObject({ server: z.string().optional(), name: z.string() }),
 } as const;
 

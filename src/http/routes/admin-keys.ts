@@ -67,7 +67,7 @@ function addList(api: Api, { registry, now }: Required<AdminKeysNeeds>): void {
 function addCreation(api: Api, { registry, now }: Required<AdminKeysNeeds>): void {
   const summary = 'Make an admin key; the answer is the only place where it can be read';
   const schema = { tags, summary, body: newKey, response: { 201: success(madeAnswer) } };
-  api.post('/api/admin/keys', { config, schema }, async (request, reply) => {
+  api.post('/api/admin/keys', { config: { ...config, idempotent: true }, schema }, async (request, reply) => {
     const { name, scope: wanted, expires_at: expiry } = request.body;
     const expiresAt = expiry === undefined || expiry === null ? null : new Date(expiry);
     if (expiresAt !== null && expiresAt <= now()) {

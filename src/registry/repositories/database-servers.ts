@@ -25,8 +25,14 @@ export async function findServer(
   return executor.selectFrom('databaseServers').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** Those that have passed their first test; nobody connects to others. */
 export async function listServers(executor: RegistryExecutor): Promise<DatabaseServerRow[]> {
-  return executor.selectFrom('databaseServers').selectAll().orderBy('name').execute();
+  return executor
+    .selectFrom('databaseServers')
+    .selectAll()
+    .where('status', '<>', 'unchecked')
+    .orderBy('name')
+    .execute();
 }
 
 /** Who takes a place, and what they take, as far as it is known; those that are placed and not made yet too. */
