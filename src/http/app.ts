@@ -10,6 +10,7 @@ import { type AuthenticateNeeds, authenticate } from './plugins/authenticate.ts'
 import { addClosingSignal } from './plugins/closing-signal.ts';
 import { describeApi } from './plugins/openapi.ts';
 import { addRequestContext } from './plugins/request-context.ts';
+import { refuseUnreadBodies } from './plugins/unread-bodies.ts';
 import { createRouteTable } from './route-table.ts';
 import { validatorCompiler } from './schema-compilers.ts';
 import { serverOptions } from './server-options.ts';
@@ -43,6 +44,7 @@ export async function createApp(needs: AppNeeds): Promise<App> {
   // After CORS, so that a browser may read why it was refused.
   authenticate(app, authentication);
   for (const add of plugins) add(app);
+  refuseUnreadBodies(app);
   await describeApi(app, settings.publicUrl);
   await app.register(apiScope(routes));
   answerUnknownRoutes(app, routeTable);

@@ -41,7 +41,7 @@ export function dataRoutes({ dataApi }: DataRoutesNeeds): FastifyPluginAsyncZod 
 
     api.post(
       '/api/data/:table',
-      { config: { ...config, idempotent: true }, schema: insertSchema },
+      { config: { ...config, idempotent: true, readsBodyItself: true }, schema: insertSchema },
       async (request, reply) => {
         assertMay('write', request);
         assertAcceptsJson(request);
