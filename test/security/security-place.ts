@@ -36,6 +36,9 @@ const restlessTables = [
   'connection_shares',
   'outbox',
   'templates',
+  'audit_chain',
+  'audit_head',
+  'audit_unsealed',
 ];
 
 export type SecurityPlace = Awaited<ReturnType<typeof openSecurityPlace>>;
