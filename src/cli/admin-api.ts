@@ -4,7 +4,9 @@ import { type Answer, failureOf, readData } from './api-answer.ts';
 import { createAsk, preference } from './ask.ts';
 import { createDoctorCalls } from './doctor-api.ts';
 import { createJobCalls } from './job-api.ts';
+import { createKeyCalls } from './key-api.ts';
 import { createReconcileCalls } from './reconcile-api.ts';
+import { createServerCalls } from './server-api.ts';
 import { createTemplateCalls } from './template-api.ts';
 
 /** As `GET /api/admin/tenants` shows it; members that this program does not know stay. */
@@ -74,6 +76,8 @@ export function createAdminApi(request: AdminRequest) {
     ...createDoctorCalls(ask),
     ...createJobCalls(ask),
     ...createReconcileCalls(ask),
+    ...createServerCalls(ask),
+    ...createKeyCalls(ask),
     async listTenants(query: Record<string, string>): Promise<TenantPage> {
       const answer = await ask({ method: 'GET', path: tenantsPath, query }, z.array(tenant));
       return { ...answer, nextCursor: answer.page?.next_cursor ?? null, total: answer.page?.total };

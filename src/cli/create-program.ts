@@ -1,14 +1,17 @@
 import { CliCommand } from './cli-command.ts';
 import { addActivateCommand } from './commands/activate.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addCancelCommand } from './commands/cancel.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDeleteCommand } from './commands/delete.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addJobsCommand } from './commands/jobs.ts';
+import { addKeysCommand } from './commands/keys.ts';
 import { addListCommand } from './commands/list.ts';
 import { addReconcileCommand } from './commands/reconcile.ts';
 import { addRetryCommand } from './commands/retry.ts';
+import { addServersCommand } from './commands/servers.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatsCommand } from './commands/stats.ts';
 import { addSuperAdminCommand } from './commands/super-admin.ts';
@@ -73,11 +76,14 @@ const commandAdders = [
   addDeleteCommand,
   addUndeleteCommand,
   addTemplatesCommand,
+  addServersCommand,
   addJobsCommand,
   addReconcileCommand,
   addStatsCommand,
   addHealthCommand,
   addDoctorCommand,
+  addAuditCommand,
+  addKeysCommand,
   addSuperAdminCommand,
 ];
 

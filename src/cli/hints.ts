@@ -11,6 +11,7 @@ const hintOfCode: Readonly<Record<string, string>> = {
   route_not_found: 'Check TENANT_MANAGER_URL, or update tenant-manager: it does not know this command yet.',
   state_conflict: 'See its state with: tenant-cli show TENANT',
   template_exists: 'See what there is with: tenant-cli templates',
+  forbidden: 'The key that was used may not do this. See what keys may do with: tenant-cli keys',
   slug_taken: 'Choose another with --slug, or leave it out to have one made from the name.',
   email_taken: 'Give the password that belongs to this address, or another address.',
   confirmation_required: 'Add: --confirm SLUG',
@@ -38,6 +39,15 @@ const optionOfField: Readonly<Record<string, string>> = {
   source_database: '--source-database',
   data_tables: '--data-tables',
   key: 'the key',
+  name: 'the name',
+  host: '--host',
+  admin_user: '--user',
+  capacity_databases: '--capacity',
+  capacity_bytes: '--capacity-bytes',
+  since: '--since',
+  until: '--until',
+  action: '--action',
+  actor: '--actor',
 };
 
 export function hintsFor(code: string | undefined, status: number): string[] {

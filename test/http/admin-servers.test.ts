@@ -1,84 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { App } from '../../src/http/app.ts';
-import { adminServersRoutes } from '../../src/http/routes/admin-servers.ts';
-import { createServerAdministration } from '../../src/provisioning/server-administration.ts';
+import { describe, expect, it, vi } from 'vitest';
 import { chooseServer } from '../../src/registry/repositories/database-servers.ts';
-import { createTasks } from '../../src/tasks/request-task.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
-import { type Bench, createProvisioningBench, makeSource, runOn } from '../support/provisioning-bench.ts';
-import { adminKey, createTestApp, inject } from './test-app.ts';
+import { makeSource } from '../support/provisioning-bench.ts';
+import { canary, servers, useServersBench } from './servers-bench.ts';
 
 failOnLeaks();
 
-const allowed = ['127.0.0.0/8', '::1'];
-/** Nobody else in this file has it, so that it can be looked for everywhere. */
-const canary = 'c4nary-of-the-servers-login';
+const { bench, second, call, data, add, registryRows, databases, said } = useServersBench();
 const operator = { actor: { kind: 'operator', id: 'test' }, requestId: 'test' } as const;
-const headers = { 'x-admin-key': adminKey };
-const servers = '/api/admin/servers';
-
-let bench: Bench;
-let second: TestPostgres;
-let app: App;
-let logged: Record<string, unknown>[];
-const answers: string[] = [];
-
-beforeAll(async () => {
-  second = await startTestPostgres();
-  await runOn(second, 'postgres', `CREATE ROLE platform SUPERUSER LOGIN PASSWORD '${canary}'`);
-  bench = await createProvisioningBench({
-    environment: { ALLOWED_DATABASE_CIDRS: allowed.join(','), WARM_POOL_SIZE: '1' },
-  });
-  await bench.assembly.firstLook;
-  const { registry, messages } = bench.platform;
-  ({ app, logged } = await createTestApp([
-    adminServersRoutes({
-      registry,
-      servers: createServerAdministration({ registry, allowedNetworks: allowed }),
-      tasks: createTasks({ registry, messages, afterCommit: bench.assembly.kick }),
-      defaultRegion: 'default',
-    }),
-  ]));
-});
-afterAll(async () => {
-  await app.close();
-  await bench.stop();
-  await second.stop();
-});
-
-async function call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, payload?: object) {
-  const answer = await inject(app, {
-    method,
-    url,
-    headers: { ...headers, prefer: 'wait=25' },
-    ...(payload && { payload }),
-  });
-  answers.push(answer.body);
-  return answer;
-}
-const data = async (url: string) => (await call('GET', url)).json().data;
-const login = () => ({
-  host: '127.0.0.1',
-  port: second.port,
-  admin_user: 'platform',
-  admin_password: canary,
-});
-const add = (name: string, more: object = {}) => call('POST', servers, { name, ...login(), ...more });
-const registryRows = async () => ({
-  servers: await bench.platform.registry.selectFrom('databaseServers').select('id').orderBy('id').execute(),
-  tasks: await bench.platform.registry.selectFrom('tasks').select('id').orderBy('id').execute(),
-});
-const databasesOf = async (server: TestPostgres) =>
-  (
-    await runOn(
-      server,
-      'postgres',
-      "SELECT datname FROM pg_database WHERE NOT datistemplate OR datname LIKE 'tm\\_%'",
-    )
-  ).rows
-    .map(({ datname }) => datname as string)
-    .sort();
 
 describe('an operator', () => {
   it('sees the server of the environment with what is on it', async () => {
@@ -152,7 +81,7 @@ describe('an operator', () => {
   });
 
   it('is told that a server is known already by another address', async () => {
-    const { host, port, admin } = bench.server;
+    const { host, port, admin } = bench().server;
     expect(host).toBe('127.0.0.1');
     await add('twin', {
       host: 'localhost',
@@ -182,7 +111,7 @@ describe('an operator', () => {
       weight: 3,
       capacity_databases: 7,
     });
-    await makeSource(second, bench.sourceName);
+    await makeSource(second(), bench().sourceName);
     const checked = await call('POST', `${servers}/eu-2/check`);
     expect([checked.statusCode, checked.json().data]).toEqual([
       200,
@@ -208,16 +137,18 @@ describe('an operator', () => {
 
 describe('a server that is drained', () => {
   const chosen = () =>
-    bench.platform.registry.transaction().execute(async (trx) => (await chooseServer(trx, 'default'))?.name);
+    bench()
+      .platform.registry.transaction()
+      .execute(async (trx) => (await chooseServer(trx, 'default'))?.name);
   let tenantId: string;
 
   it('gets no new tenants, loses its warm databases, and keeps who is there', async () => {
-    const stays = await bench.request('Stays Here');
-    expect(await bench.provisioning.waitForRun(stays.runId, 30_000)).toMatchObject({ status: 'completed' });
+    const stays = await bench().request('Stays Here');
+    expect(await bench().provisioning.waitForRun(stays.runId, 30_000)).toMatchObject({ status: 'completed' });
     const placeOf = async (id: string) =>
       (
-        await bench.platform.registry
-          .selectFrom('tenantRegistry as t')
+        await bench()
+          .platform.registry.selectFrom('tenantRegistry as t')
           .innerJoin('databaseServers as s', 's.id', 't.serverId')
           .select('s.name')
           .where('t.id', '=', id)
@@ -235,8 +166,8 @@ describe('a server that is drained', () => {
         timeout: 30_000,
       },
     );
-    const next = await bench.request('Goes Elsewhere');
-    expect(await bench.provisioning.waitForRun(next.runId, 30_000)).toMatchObject({ status: 'completed' });
+    const next = await bench().request('Goes Elsewhere');
+    expect(await bench().provisioning.waitForRun(next.runId, 30_000)).toMatchObject({ status: 'completed' });
     expect(await placeOf(next.tenantId)).toBe(other);
     await call('PATCH', `${servers}/${other}`, { status: 'draining' });
     expect(await chosen()).toBeUndefined();
@@ -263,8 +194,8 @@ describe('a server that is drained', () => {
   });
 
   it('is taken away when nothing is on it, and leaves nothing of the platform there', async () => {
-    const { runId } = await bench.provisioning.purgeTenant(tenantId, operator);
-    expect(await bench.provisioning.waitForRun(runId ?? '', 30_000)).toMatchObject({ status: 'completed' });
+    const { runId } = await bench().provisioning.purgeTenant(tenantId, operator);
+    expect(await bench().provisioning.waitForRun(runId ?? '', 30_000)).toMatchObject({ status: 'completed' });
     await vi.waitFor(async () => expect((await data(`${servers}/eu-2`)).warm).toBe(0), { timeout: 30_000 });
     const removed = await call('DELETE', `${servers}/eu-2`);
     expect([removed.statusCode, removed.json().data]).toEqual([
@@ -272,9 +203,9 @@ describe('a server that is drained', () => {
       { server: 'eu-2', templates_dropped: 1 },
     ]);
     expect((await call('GET', `${servers}/eu-2`)).statusCode).toBe(404);
-    expect(await databasesOf(second)).toEqual(['postgres', bench.sourceName].sort());
-    const actions = await bench.platform.registry
-      .selectFrom('auditLog')
+    expect(await databases()).toEqual(['postgres', bench().sourceName].sort());
+    const actions = await bench()
+      .platform.registry.selectFrom('auditLog')
       .select(['action', 'actorKind'])
       .where('action', 'like', 'server.%')
       .where('action', '<>', 'server.changed')
@@ -289,8 +220,8 @@ describe('changes', () => {
   it('are recorded with what was before', async () => {
     const answer = await call('PATCH', `${servers}/default`, { weight: 5, capacity_bytes: 1_000_000 });
     expect(answer.json().data).toMatchObject({ weight: 5, capacity_bytes: 1_000_000 });
-    const audited = await bench.platform.registry
-      .selectFrom('auditLog')
+    const audited = await bench()
+      .platform.registry.selectFrom('auditLog')
       .select(['before', 'after'])
       .where('action', '=', 'server.changed')
       .orderBy('id', 'desc')
@@ -321,11 +252,9 @@ describe('changes', () => {
 describe('the login of an added server', () => {
   it('is in no answer, no log line, no job and no row in clear', async () => {
     const dump = async (table: 'tasks' | 'auditLog' | 'outbox' | 'databaseServers') =>
-      JSON.stringify(await bench.platform.registry.selectFrom(table).selectAll().execute());
+      JSON.stringify(await bench().platform.registry.selectFrom(table).selectAll().execute());
     const places = {
-      answers: answers.join('\n'),
-      api: JSON.stringify(logged),
-      worker: bench.lines.join('\n'),
+      ...said(),
       tasks: await dump('tasks'),
       audit: await dump('auditLog'),
       outbox: await dump('outbox'),
