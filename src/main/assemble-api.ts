@@ -10,6 +10,7 @@ import { adminAuditRoutes } from '../http/routes/admin-audit.ts';
 import { adminDoctorRoutes } from '../http/routes/admin-doctor.ts';
 import { adminJobsRoutes } from '../http/routes/admin-jobs.ts';
 import { adminKeysRoutes } from '../http/routes/admin-keys.ts';
+import { adminPoolsRoutes } from '../http/routes/admin-pools.ts';
 import { adminReconcileRoutes } from '../http/routes/admin-reconcile.ts';
 import { adminServersRoutes } from '../http/routes/admin-servers.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
@@ -137,6 +138,7 @@ function operatorRoutes({ config, log, assembly, identity, routing, provisioning
       usualWaitMs: config.PROVISIONING_WAIT_MS,
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
+    adminPoolsRoutes({ registry }),
     adminTenantChangesRoutes({ registry, amendTenant: provisioning.amendTenant, tasks }),
     adminJobsRoutes({ registry, tasks, lifecycle: provisioning }),
     adminReconcileRoutes({ tasks }),
