@@ -9,6 +9,7 @@ import { addHealthCommand } from './commands/health.ts';
 import { addJobsCommand } from './commands/jobs.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addListCommand } from './commands/list.ts';
+import { addMetricsCommand } from './commands/metrics.ts';
 import { addReconcileCommand } from './commands/reconcile.ts';
 import { addRetryCommand } from './commands/retry.ts';
 import { addServersCommand } from './commands/servers.ts';
@@ -81,6 +82,7 @@ const commandAdders = [
   addReconcileCommand,
   addStatsCommand,
   addHealthCommand,
+  addMetricsCommand,
   addDoctorCommand,
   addAuditCommand,
   addKeysCommand,

@@ -16,6 +16,8 @@ export type DataApiOptions = {
   readonly statementTimeoutMs: number;
   /** The platform's own; what PostgreSQL brings is hidden in any case. */
   readonly hiddenSchemas?: readonly string[];
+  /** Told how long the tenant's server took for each request, whatever came of it. */
+  readonly observeQuery?: ((seconds: number) => void) | undefined;
 };
 
 export type DataRequest = {
@@ -36,7 +38,8 @@ type Work = { readonly statement: Statement; readonly isReadOnly: boolean };
  * tenant's own role, and leaves nothing behind in its session. Throws DataError; AppError where the database
  * is away.
  */
-export function createDataApi({ maxRows, statementTimeoutMs, hiddenSchemas = [] }: DataApiOptions) {
+export function createDataApi(options: DataApiOptions) {
+  const { maxRows, statementTimeoutMs, hiddenSchemas = [], observeQuery } = options;
   const isHidden = (schema: string) =>
     schema.startsWith('pg_') || schema === 'information_schema' || hiddenSchemas.includes(schema);
 
@@ -47,7 +50,7 @@ export function createDataApi({ maxRows, statementTimeoutMs, hiddenSchemas = [] 
     const context = contextStatement({ caller, schema, isReadOnly, statementTimeoutMs });
     try {
       if (isHidden(schema)) throw dataErrors.unknownTable(schema, relation.table);
-      const [body, count] = await runPipeline(client, [context, statement]);
+      const [body, count] = await timed(runPipeline(client, [context, statement]), observeQuery);
       return { body: body ?? '[]', count: Number(count ?? 0) };
     } catch (error) {
       const mapped = mapDatabaseError(error, { relation, statement });
@@ -81,6 +84,18 @@ export function createDataApi({ maxRows, statementTimeoutMs, hiddenSchemas = [] 
 }
 
 export type DataApi = ReturnType<typeof createDataApi>;
+
+async function timed<Answer>(
+  answer: Promise<Answer>,
+  observe: DataApiOptions['observeQuery'],
+): Promise<Answer> {
+  const startedAt = performance.now();
+  try {
+    return await answer;
+  } finally {
+    observe?.((performance.now() - startedAt) / 1_000);
+  }
+}
 
 /** What can be refused without a connection. */
 export function checkRequest(request: { relation: Relation; query: DataQuery; body?: InsertBody }): void {

@@ -8,6 +8,7 @@ import { answerUnknownRoutes, createErrorHandler } from './error-handler.ts';
 import { requireAccessPolicy } from './plugins/access-policy.ts';
 import { type AuthenticateNeeds, authenticate } from './plugins/authenticate.ts';
 import { addClosingSignal } from './plugins/closing-signal.ts';
+import { type ObserveRequest, observeRequests } from './plugins/observe-requests.ts';
 import { describeApi } from './plugins/openapi.ts';
 import { addRequestContext } from './plugins/request-context.ts';
 import { refuseUnreadBodies } from './plugins/unread-bodies.ts';
@@ -19,6 +20,8 @@ export type AppNeeds = {
   log: Logger;
   settings: AppSettings;
   authentication: AuthenticateNeeds;
+  /** Told of every answered request. */
+  observe?: ObserveRequest | undefined;
   /** What else belongs to every route, in this order: `(app) => obeyIdempotencyKeys(app, …)` and the like. */
   plugins: readonly ((app: App) => void)[];
   /** The endpoint groups, each made by the factory of its file in routes/. */
@@ -37,6 +40,7 @@ export async function createApp(needs: AppNeeds): Promise<App> {
   app.decorate('routeTable', routeTable);
   app.setErrorHandler(answerError);
   addRequestContext(app);
+  if (needs.observe !== undefined) observeRequests(app, needs.observe);
   addClosingSignal(app);
   acceptJsonOnly(app);
   await app.register(helmet, helmetOptions);

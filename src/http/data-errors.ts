@@ -21,6 +21,8 @@ type Told = { status: number; body: DataErrorBody; headers: Record<string, strin
 
 /** What the tenant's database said is no fault of the system: it is told, and not logged as one. */
 function told(error: DataError, request: FastifyRequest): Told {
+  // Its own code may be any that a tenant's function raises.
+  request.errorCode = 'data_error';
   request.log.debug({ err: error, status: error.status }, error.message);
   const retry: Record<string, string> = error.status === 503 ? { 'retry-after': '2' } : {};
   return { status: error.status, body: error.body, headers: retry };

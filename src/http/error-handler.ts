@@ -8,6 +8,7 @@ import type { RouteTable } from './route-table.ts';
 
 /** Writes the one log line of an error: what the system did wrong as error, what a caller did as debug. */
 export function logError(request: FastifyRequest, error: AppError): void {
+  request.errorCode = error.code;
   const members = { err: error, method: request.method, route: request.routeOptions.url };
   // A URL that cannot be read has no hooks, so that its context was never set.
   runInContext(request.context ?? { requestId: request.id }, () => {

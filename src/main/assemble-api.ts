@@ -50,13 +50,13 @@ export type Api = { app: App; identity: Identity };
 
 /** The features behind the API, and the API itself, not yet listening. */
 export async function assembleApi(parts: ProcessParts, assembly: Assembly, health: Health): Promise<Api> {
-  const { config, log } = parts;
+  const { config, log, metrics } = parts;
   const { platform } = assembly;
   await assertDefaultPlan(config, platform);
-  const identity = assembleIdentity(config, platform);
+  const identity = observeLogins(assembleIdentity(config, platform), metrics);
   const routing = await assembleRouting(parts, platform);
-  const provisioning = assembleProvisioning(config, assembly, identity);
-  const features = { config, log, assembly, identity, routing, provisioning, health };
+  const provisioning = assembleProvisioning(parts, assembly, identity);
+  const features = { config, log, metrics, assembly, identity, routing, provisioning, health };
   const app = await createApp({
     log,
     settings: {
@@ -64,6 +64,7 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
       allowedOrigins: config.ALLOWED_ORIGINS,
       trustedProxies: config.TRUSTED_PROXIES,
     },
+    observe: metrics?.observe.request,
     authentication: {
       verifyAccessToken: identity.verifyAccessToken,
       adminKey: createAdminKey(config.SUPER_ADMIN_KEY, (hash) => findAdminKey(platform.registry, hash)),
@@ -84,6 +85,7 @@ async function assertDefaultPlan({ DEFAULT_PLAN: key }: Config, { registry }: Pl
 type Features = {
   config: Config;
   log: ProcessParts['log'];
+  metrics: ProcessParts['metrics'];
   assembly: Assembly;
   identity: Identity;
   routing: Routing;
@@ -110,11 +112,12 @@ function publicRoutes({ config, assembly, identity, provisioning, health }: Feat
   ];
 }
 
-function memberRoutes({ config, assembly, identity }: Features): Routes {
+function memberRoutes({ config, metrics, assembly, identity }: Features): Routes {
   const needs = { database: assembly.platform.registry, identity };
   const dataApi = createDataApi({
     maxRows: config.DATA_API_MAX_ROWS,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
+    observeQuery: metrics?.observe.tenantQuery,
   });
   return [
     meRoutes(needs),
@@ -177,7 +180,21 @@ function assembleIdentity(config: Config, { registry, messages }: Platform): Ide
   });
 }
 
-function assembleProvisioning(config: Config, { platform, kick }: Assembly, identity: Identity) {
+function observeLogins(identity: Identity, metrics: ProcessParts['metrics']): Identity {
+  if (metrics === undefined) return identity;
+  const login: Identity['login'] = (request) =>
+    identity.login(request).catch((error: unknown) => {
+      metrics.observe.loginFailure(error);
+      throw error;
+    });
+  return { ...identity, login };
+}
+
+function assembleProvisioning(
+  { config, metrics }: ProcessParts,
+  { platform, kick }: Assembly,
+  identity: Identity,
+) {
   return createProvisioning({
     registry: platform.registry,
     messages: platform.messages,
@@ -187,6 +204,7 @@ function assembleProvisioning(config: Config, { platform, kick }: Assembly, iden
     hashPassword: identity.hashPassword,
     verifyPassword: identity.verifyPassword,
     bindIdempotency: bindIdempotencyResource,
+    observeEnd: metrics?.observe.runEnd,
     afterCommit: kick,
     now: () => new Date(),
   });

@@ -14,15 +14,21 @@ import {
 } from '../registry/repositories/installation.ts';
 import { createWorkerOpener } from '../registry/worker-seal.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { ProcessMetrics } from './assemble-metrics.ts';
 import type { Shutdown } from './shutdown.ts';
 
-export type ProcessParts = { config: Config; log: Logger; shutdown: Shutdown };
+export type ProcessParts = {
+  config: Config;
+  log: Logger;
+  shutdown: Shutdown;
+  metrics?: ProcessMetrics | undefined;
+};
 
 /** Of BullMQ on PostgreSQL: two that send, and three for each of the two kinds of jobs. */
 const queueConnections = 8;
 
 /** What every process has: the registry, the messages between processes, the key of the requests' secrets. */
-export async function assemblePlatform({ config, log, shutdown }: ProcessParts) {
+export async function assemblePlatform({ config, log, shutdown, metrics }: ProcessParts) {
   const { poolMax, poolTimeoutMs, ...login } = registryConnection(
     config.GLOBAL_DATABASE_URL,
     config.REGISTRY_DB_POOL_MAX,
@@ -30,7 +36,17 @@ export async function assemblePlatform({ config, log, shutdown }: ProcessParts) 
   const applicationName = `tenant-manager ${hostname()} ${process.pid}`.slice(0, 63);
   const onConnectionError = (error: Error) =>
     log.warn({ err: error }, 'Trouble with a connection to the registry; it is made anew');
-  const registry = openRegistry({ login, applicationName, poolMax, poolTimeoutMs, onConnectionError });
+  const registry = openRegistry({
+    login,
+    applicationName,
+    poolMax,
+    poolTimeoutMs,
+    onConnectionError,
+    observer: metrics && {
+      queried: metrics.observe.registryQuery,
+      opened: (count) => metrics.countConnections('registry', count),
+    },
+  });
   shutdown.onStop('registry', 5_000, () => registry.destroy());
   const presenceKey = randomBytes(8).readBigInt64BE();
   const messages = createMessages({ login, applicationName, presenceKey, onError: onConnectionError });

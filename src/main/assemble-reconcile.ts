@@ -56,7 +56,7 @@ export function assembleReconcile(
 
 /** Compares and mends again and again; of all workers one does it at a time. */
 export function reconcileRegularly(
-  { log, shutdown }: ProcessParts,
+  { log, shutdown, metrics }: ProcessParts,
   { registry }: Pick<Platform, 'registry'>,
   reconcile: Reconcile,
 ): void {
@@ -65,6 +65,7 @@ export function reconcileRegularly(
     tend: reconcile.tend,
     hold: () => holdReconciler(registry, { holder, staleMs }),
     intervalMs: lookEveryMs,
+    ...(metrics && { onFindings: metrics.observe.findings }),
     log,
   });
   shutdown.onStop('reconciler', 3_000, () => reconciler.stop());

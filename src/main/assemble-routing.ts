@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { createRouting, type Routing } from '../routing/routing.ts';
 import { SharedBudget } from '../routing/shared-budget.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
+import { observeRouting } from './observe-routing.ts';
 
 /** Of a server that no worker has looked at yet, so that nobody knows its max_connections. */
 const usualTotal = 20;
@@ -12,7 +13,7 @@ export const apiNamePrefix = 'tm-api-';
 
 /** From tenant to connection, within this process's share of each server's budget. */
 export async function assembleRouting(
-  { config, log, shutdown }: ProcessParts,
+  { config, log, shutdown, metrics }: ProcessParts,
   { registry, messages, masterSeal, presenceKey, registryConnections }: Platform,
 ): Promise<Routing> {
   const id = randomUUID();
@@ -51,5 +52,5 @@ export async function assembleRouting(
   await budget.start();
   shutdown.onStop('connection budget', 2_000, () => budget.stop());
   shutdown.onStop('tenant connections', 10_000, () => routing.close(8_000));
-  return routing;
+  return metrics === undefined ? routing : observeRouting(routing, metrics, shutdown);
 }

@@ -9,9 +9,11 @@ import { startWaitingServer } from '../http/waiting-server.ts';
 import { type Assembly, assemble, type ProcessPlan } from './assemble.ts';
 import { assembleApi } from './assemble-api.ts';
 import { assembleHealth } from './assemble-health.ts';
+import { openMetrics, type ProcessMetrics } from './assemble-metrics.ts';
 import { assemblePlatform, type Platform } from './assemble-platform.ts';
 import { banner } from './banner.ts';
 import { checkQueue } from './check-queue.ts';
+import { readFleet, readQueue } from './fleet-metrics.ts';
 import { firstLogger, launch } from './launch.ts';
 import { startOrExplain } from './process-life.ts';
 import { readyRegistry } from './ready-registry.ts';
@@ -24,13 +26,16 @@ const patienceMs = 5_000;
 export async function runProcess(role: Exclude<ProcessRole, 'cli'>): Promise<void> {
   const log = firstLogger(role);
   await startOrExplain(log, async (shutdown) => {
-    const plan: ProcessPlan = { ...(await launch({ role, log, shutdown })), shutdown, role };
+    const launched = { ...(await launch({ role, log, shutdown })), shutdown };
+    const metrics = openMetrics(launched, role);
+    const plan: ProcessPlan = { ...launched, role, metrics };
     await checkQueue(plan.config, log);
     const platform = await assemblePlatform(plan);
     const state = { isServing: false };
     await startProbes(plan, platform, () => state.isServing);
     if (!(await waitForRegistry(plan, platform))) return;
     const assembly = await assemble(plan, platform);
+    if (metrics !== undefined) readInstallation(metrics, assembly);
     if (role !== 'worker') await serve(plan, assembly);
     state.isServing = true;
     shutdown.onStop('readiness', 1_000, async () => {
@@ -43,13 +48,19 @@ export async function runProcess(role: Exclude<ProcessRole, 'cli'>): Promise<voi
   });
 }
 
+/** Once the registry is migrated; before, there is nothing to read. */
+function readInstallation(metrics: ProcessMetrics, { platform, dispatch }: Assembly): void {
+  readFleet(metrics, platform.registry);
+  readQueue(metrics, dispatch.queue);
+}
+
 async function startProbes(
-  { config, shutdown }: ProcessPlan,
+  { config, shutdown, metrics }: ProcessPlan,
   platform: Platform,
   isServing: () => boolean,
 ): Promise<void> {
   const health = assembleHealth(platform, { dispatch: undefined, isServing });
-  const probes = await startProbeServer({ health, host: config.HOST, port: config.METRICS_PORT });
+  const probes = await startProbeServer({ health, metrics, host: config.HOST, port: config.METRICS_PORT });
   shutdown.onStop('probes', 1_000, probes.stop);
 }
 

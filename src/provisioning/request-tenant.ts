@@ -27,12 +27,20 @@ export function createTenantRequests(needs: RequestTenantNeeds) {
     if (admission.openRuns >= maxPending) throw errors.registrationsFull();
     const owner = await identifyOwner(needs, { given: request.owner, email, known: admission.user });
     const { templateId } = admission;
+    const startedAt = performance.now();
     const accepted = await registry
       .transaction()
       .execute((trx) => acceptTenant(needs, trx, { request, owner, templateId }));
-    if (!accepted.isActive) needs.afterCommit(accepted.tenantId, accepted.generation);
+    if (accepted.isActive) tellEnd(needs, plan, startedAt);
+    else needs.afterCommit(accepted.tenantId, accepted.generation);
     return accepted;
   };
+}
+
+/** There was no run for a worker to tell of. */
+function tellEnd({ observeEnd }: RequestTenantNeeds, plan: string, startedAt: number): void {
+  const seconds = (performance.now() - startedAt) / 1_000;
+  observeEnd?.({ kind: 'provision', outcome: 'completed', way: 'warm', plan, seconds });
 }
 
 /** Plans that are not self-service are given by operators. */

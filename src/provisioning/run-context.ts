@@ -13,6 +13,9 @@ import { changeTenant, type Tenant, type TenantChange } from '../registry/reposi
 import type { Logger } from '../telemetry/logger.ts';
 import type { Around } from './failpoints.ts';
 
+/** Told of each attempt at a step, and at taking it back. */
+export type ObserveStep = (step: string, outcome: 'done' | 'failed', seconds: number) => void;
+
 export type RunContextNeeds = {
   registry: RegistryDatabase;
   serverOf: (serverId: string) => Promise<DatabaseServer>;
@@ -21,6 +24,7 @@ export type RunContextNeeds = {
   around: Around;
   /** Instead of each step's own. */
   stepDeadlineMs?: number | undefined;
+  observeStep?: ObserveStep | undefined;
   log: Logger;
 };
 

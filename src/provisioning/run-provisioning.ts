@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors/catalogue.ts';
 import { beatRegularly } from '../registry/beat-regularly.ts';
-import { beat, claimRun } from '../registry/repositories/provisioning-runs.ts';
+import { beat, claimRun, findRun } from '../registry/repositories/provisioning-runs.ts';
 import { isCancelled } from '../registry/repositories/run-cancellations.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
 import { runInContext } from '../telemetry/request-context.ts';
@@ -49,6 +49,16 @@ async function work(needs: RunnerNeeds, run: OwnedRow, signal: AbortSignal): Pro
     heart.stop();
     await context.close();
   }
+  if (!heart.fenced.aborted) await tellEnd(needs, run, tenant.plan);
+}
+
+/** An attempt that failed may be followed by another: then there is nothing to tell. */
+async function tellEnd({ registry, observeEnd }: RunnerNeeds, run: OwnedRow, plan: string): Promise<void> {
+  if (observeEnd === undefined) return;
+  const ended = await findRun(registry, run.id);
+  if (ended === undefined || ended.finishedAt === null) return;
+  const { kind, status: outcome, way, createdAt, finishedAt } = ended;
+  observeEnd({ kind, outcome, way, plan, seconds: (finishedAt.getTime() - createdAt.getTime()) / 1_000 });
 }
 
 /** Tells the registry that this worker is alive, and hears when the run is another's or is cancelled. */

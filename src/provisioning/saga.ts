@@ -49,14 +49,18 @@ async function withinDeadline(
     limitMs,
   );
   context.limitStep(limit.signal);
+  const startedAt = performance.now();
+  let outcome: 'done' | 'failed' = 'failed';
   const unlisten = new AbortController();
   try {
     const refusals = [limit.signal, context.lost].map((signal) => refusal(signal, unlisten.signal));
     await Promise.race([work(), ...refusals]);
+    outcome = 'done';
   } finally {
     clearTimeout(timer);
     unlisten.abort();
     context.limitStep(undefined);
+    context.needs.observeStep?.(step.name, outcome, (performance.now() - startedAt) / 1_000);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { RegistryDatabase, RegistryTransaction } from '../registry/registry-database.ts';
 import type { Actor } from '../registry/repositories/audit-log.ts';
+import type { RunnerNeeds } from './runner-needs.ts';
 
 export type Owner = { email: string; password: string; name?: string };
 
@@ -26,7 +27,7 @@ export type RequestedTenant = {
   user: { id: string; email: string; emailVerified: boolean };
 };
 
-export type RequestTenantNeeds = {
+export type RequestTenantNeeds = Pick<RunnerNeeds, 'observeEnd'> & {
   registry: RegistryDatabase;
   defaultRegion: string;
   maxPending: number;

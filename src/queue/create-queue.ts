@@ -45,6 +45,20 @@ export function createQueue({ backend, log }: QueueOptions) {
     }
   }
 
+  /** @throws errors.queueUnavailable */
+  async function countsByJob(): Promise<{ name: JobName; counts: Record<CountedState, number> }[]> {
+    return Promise.all(
+      jobNames.map(async (name) => {
+        const {
+          waiting = 0,
+          active = 0,
+          failed = 0,
+        } = await ask(name, (queue) => queue.getJobCounts(...countedStates));
+        return { name, counts: { waiting, active, failed } };
+      }),
+    );
+  }
+
   return {
     /**
      * Tells a worker to look at a row. A ring with the same number as one that BullMQ still keeps does nothing.
@@ -60,12 +74,12 @@ export function createQueue({ backend, log }: QueueOptions) {
       await ask(name, (queue) => queue.add(name, data, options));
     },
 
+    countsByJob,
+
     /** Of all jobs together. @throws errors.queueUnavailable */
     async counts(): Promise<Record<CountedState, number>> {
-      const each = await Promise.all(
-        jobNames.map((name) => ask(name, (queue) => queue.getJobCounts(...countedStates))),
-      );
-      const sum = (state: CountedState) => each.reduce((total, counts) => total + (counts[state] ?? 0), 0);
+      const each = await countsByJob();
+      const sum = (state: CountedState) => each.reduce((total, { counts }) => total + counts[state], 0);
       return { waiting: sum('waiting'), active: sum('active'), failed: sum('failed') };
     },
 

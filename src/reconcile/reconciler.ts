@@ -9,6 +9,8 @@ export type ReconcilerNeeds = {
   /** Whether it is this process's turn: one in the installation looks at a time. */
   hold: () => Promise<boolean>;
   intervalMs: number;
+  /** Told what does not agree after each look; undefined when it is another process's turn. */
+  onFindings?: (found: readonly Found[] | undefined) => void;
   log: Logger;
 };
 
@@ -16,7 +18,7 @@ export type ReconcilerNeeds = {
  * Looks again and again, and mends what needs nobody to look at it first. What stays is said once, when it is
  * found, and once more when it is gone.
  */
-export function startReconciler({ tend, hold, intervalMs, log }: ReconcilerNeeds) {
+export function startReconciler({ tend, hold, intervalMs, onFindings, log }: ReconcilerNeeds) {
   const stopping = new AbortController();
   const said = createSaid(log);
   let isFailing = false;
@@ -25,13 +27,15 @@ export function startReconciler({ tend, hold, intervalMs, log }: ReconcilerNeeds
 
   async function look(): Promise<void> {
     try {
-      if (await hold()) {
+      const isOurTurn = await hold();
+      if (isOurTurn) {
         const { found, unchecked, repairs } = await tend(stopping.signal);
         said.update(
           found.filter((each) => !isMended(each, repairs)),
           unchecked,
         );
       }
+      onFindings?.(isOurTurn ? said.known() : undefined);
       isFailing = false;
     } catch (error) {
       if (!isFailing && !stopping.signal.aborted)
@@ -105,5 +109,6 @@ function createSaid(log: Logger) {
       known = now;
       tellUnchecked(unchecked);
     },
+    known: (): readonly Found[] => [...known.values()],
   };
 }

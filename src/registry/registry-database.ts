@@ -1,4 +1,4 @@
-import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { CamelCasePlugin, Kysely, type LogEvent, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
 import { guardPool } from './guarded-pool.ts';
 import type { DB } from './tables.generated.ts';
@@ -26,6 +26,14 @@ export type RegistryOptions = {
   statementTimeoutMs?: number;
   /** Called when an idle connection breaks; the pool replaces it. */
   onConnectionError: (error: Error) => void;
+  observer?: RegistryObserver | undefined;
+};
+
+/** Who measures what the registry is used for. */
+export type RegistryObserver = {
+  queried: (seconds: number) => void;
+  /** Given once: how many connections there are. */
+  opened: (connections: () => { leased: number; idle: number }) => void;
 };
 
 export type RegistryDatabase = Kysely<DB>;
@@ -48,6 +56,7 @@ export function openRegistry({
   poolTimeoutMs,
   statementTimeoutMs = usualStatementTimeoutMs,
   onConnectionError,
+  observer,
 }: RegistryOptions): RegistryDatabase {
   const pool = new pg.Pool({
     ...login,
@@ -65,9 +74,13 @@ export function openRegistry({
     types: { getTypeParser: parserWithNumbers },
   });
   pool.on('error', onConnectionError);
+  observer?.opened(() => ({ leased: pool.totalCount - pool.idleCount, idle: pool.idleCount }));
   return new Kysely<DB>({
     dialect: new PostgresDialect({ pool: guardPool(pool) }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
+    ...(observer && {
+      log: ({ queryDurationMillis }: LogEvent) => observer.queried(queryDurationMillis / 1_000),
+    }),
   });
 }
 

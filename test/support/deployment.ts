@@ -55,7 +55,7 @@ export async function createDeployment(options: DeploymentOptions) {
   };
 }
 
-export type StartedProcess = { program: RunningProgram; port: number };
+export type StartedProcess = { program: RunningProgram; port: number; metricsPort: number };
 
 async function start(program: Program, environment: Record<string, string>): Promise<StartedProcess> {
   const [port, metricsPort] = [await findFreePort(), await findFreePort()];
@@ -65,7 +65,7 @@ async function start(program: Program, environment: Record<string, string>): Pro
     METRICS_PORT: String(metricsPort),
   });
   await Promise.race([ready(metricsPort), started.exited.then(() => started.saw(/never/))]);
-  return { program: started, port };
+  return { program: started, port, metricsPort };
 }
 
 async function ready(port: number): Promise<void> {
