@@ -81,6 +81,7 @@ type Tally = { served: number; waits: number[]; faults: string[] };
 function startLoad(origins: () => string[], choose: () => number) {
   const tally: Tally = { served: 0, waits: [], faults: [] };
   let isStopped = false;
+  const startedAt = performance.now();
   const ask = async (client: number): Promise<void> => {
     const all = origins();
     const origin = all[(client + tally.served) % all.length] ?? '';
@@ -88,11 +89,11 @@ function startLoad(origins: () => string[], choose: () => number) {
     const begun = performance.now();
     const answer = await api.get('/api/data/companies?select=name&limit=1').catch((error: unknown) => error);
     tally.waits.push(performance.now() - begun);
+    const at = `${((performance.now() - startedAt) / 1_000).toFixed(1)} s, ${origin}`;
     if (answer instanceof Error) {
-      if (origins().includes(origin))
-        tally.faults.push(`${origin}: ${answer.message} ${String(answer.cause)}`);
+      if (origins().includes(origin)) tally.faults.push(`${at}: ${answer.message} ${String(answer.cause)}`);
     } else if ((answer as { status: number }).status === 200) tally.served += 1;
-    else tally.faults.push(JSON.stringify((answer as { body: unknown }).body));
+    else tally.faults.push(`${at}: ${JSON.stringify((answer as { body: unknown }).body)}`);
   };
   const clients = Array.from({ length: clientCount }, async (_, index) => {
     while (!isStopped) await ask(index);
@@ -168,14 +169,14 @@ describe('api processes come, stop, go on and die under load', () => {
     await admin.query(`CREATE ROLE ${textbook} LOGIN PASSWORD 'of the test'`);
     for (const { name } of rows) await admin.query(`GRANT CONNECT ON DATABASE ${name} TO ${textbook}`);
     const login = { host: server.host, port: server.port, user: textbook, password: 'of the test' };
-    // Two processes, together allowed as many connections as above.
-    const caches = [1, 2].map(() => createLruPools({ maxPools: 4, connectionsPerPool: 5, login }));
+    // Two processes with as many pools as there may be connections, and the same maximum for each tenant as above.
+    const caches = [1, 2].map(() => createLruPools({ maxPools: budget / 2, connectionsPerPool: 10, login }));
     const stopSampling = sampleSessions();
     const endsAt = Date.now() + 5_000;
     await Promise.all(
       Array.from({ length: clientCount }, async (_, client) => {
         while (Date.now() < endsAt) {
-          const name = rows[flat() % rows.length]?.name ?? '';
+          const name = rows[skewed() % rows.length]?.name ?? '';
           await caches[client % 2]?.query(name, 'SELECT 1').catch(() => undefined);
         }
       }),

@@ -22,7 +22,8 @@ export function createLruPools({ maxPools, connectionsPerPool, login }: LruPools
       pools.delete(oldest[0]);
       void oldest[1].end();
     }
-    const pool = new pg.Pool({ ...login, database, max: connectionsPerPool });
+    // Who waits for a connection of a pool that is ended would wait for ever.
+    const pool = new pg.Pool({ ...login, database, max: connectionsPerPool, connectionTimeoutMillis: 2_000 });
     pool.on('error', () => undefined);
     pools.set(database, pool);
     return pool;
