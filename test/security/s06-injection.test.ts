@@ -273,11 +273,8 @@ describe('whatever is given as', () => {
         ...(body !== undefined && { body }),
       });
       const isAllowed = sink.allowed.includes(answer.statusCode) && isKept(sink, payload, answer);
-      const tells = /syntax error|unterminated|pg_catalog\.|SELECT |at character/i.test(
-        answer.body.replaceAll(payload, ''),
-      );
-      if (!isAllowed || (tells && answer.statusCode >= 400))
-        wrong.push([payload, answer.statusCode, answer.body]);
+      const tells = /syntax error at or near|unterminated quoted|at character \d/i.test(answer.body);
+      if (!isAllowed || tells) wrong.push([payload, answer.statusCode, answer.body]);
     }
     expect(wrong).toEqual([]);
     expect(await place.catalog()).toEqual(catalog);

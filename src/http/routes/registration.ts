@@ -6,7 +6,7 @@ import type { RequestedTenant, TenantRequest } from '../../provisioning/tenant-r
 import { actorOf } from '../caller.ts';
 import { runStarted, startRunAnswer } from '../run-answers.ts';
 import { type RunWaitingNeeds, waitAsPreferred } from '../run-waiting.ts';
-import { organizationName, password, personName, success, uuid } from '../schemas.ts';
+import { organizationName, password, personName, plainText, success, uuid } from '../schemas.ts';
 
 export const organizationBody = {
   organization_name: organizationName,
@@ -18,13 +18,12 @@ export const organizationBody = {
     .max(100)
     .optional()
     .meta({ examples: ['acme-corp'] }),
-  plan: z
-    .string()
+  plan: plainText
     .max(40)
     .optional()
     .meta({ examples: ['pro'] }),
-  template: z.string().max(100).optional(),
-  region: z.string().max(100).optional(),
+  template: plainText.max(100).optional(),
+  region: plainText.max(100).optional(),
 };
 const body = z.strictObject(organizationBody);
 export type OrganizationBody = z.infer<typeof body>;
