@@ -14,14 +14,19 @@ export type HealthReport = {
   checks: Record<string, string>;
 };
 
-export type HealthNeeds = { checks: Readonly<Record<string, HealthCheck>>; now?: () => Date };
+export type HealthNeeds = {
+  checks: Readonly<Record<string, HealthCheck>>;
+  /** From then on it is unhealthy at once, whatever was seen a moment ago: who sends requests must go elsewhere. */
+  isStopping?: () => boolean;
+  now?: () => Date;
+};
 
 const limitMs = 2_000;
 /** Anyone may ask: the checks run once for all who ask within this time. */
 const freshMs = 1_000;
 
 /** Looks at what a process needs. The looks are bounded in time, and shared. */
-export function createHealth({ checks, now = () => new Date() }: HealthNeeds) {
+export function createHealth({ checks, isStopping = () => false, now = () => new Date() }: HealthNeeds) {
   let last: { report: Promise<HealthReport>; at: number } | undefined;
 
   async function look(): Promise<HealthReport> {
@@ -40,7 +45,8 @@ export function createHealth({ checks, now = () => new Date() }: HealthNeeds) {
   }
 
   return {
-    report(): Promise<HealthReport> {
+    async report(): Promise<HealthReport> {
+      if (isStopping()) return { status: 'unhealthy', checks: { process: 'stopping' } };
       const at = now().getTime();
       if (last === undefined || at - last.at >= freshMs) last = { report: look(), at };
       return last.report;

@@ -31,7 +31,7 @@ export function createAdminInProcess() {
     const api = await assembleApi(
       plan,
       assembly,
-      assembleHealth(platform, { dispatch: assembly.dispatch, isServing: () => true }),
+      assembleHealth(platform, { dispatch: assembly.dispatch, isServing: () => true, isStopping: shutdown.isStopping }),
     );
     shutdown.onStop('api', 1_000, () => api.app.close());
     return api;

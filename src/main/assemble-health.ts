@@ -8,8 +8,9 @@ import { registryProblem } from './ready-registry.ts';
 
 export type ProcessState = {
   dispatch: Dispatch | undefined;
-  /** From the moment that the process does its work until it begins to stop. */
+  /** From the moment that the process does its work. */
   isServing: () => boolean;
+  isStopping: () => boolean;
 };
 
 /** What a process needs to serve, and what it serves less without. */
@@ -24,7 +25,7 @@ export function assembleHealth(platform: Platform, state: ProcessState): Health 
       ? {}
       : { queue: { isCritical: false, check: () => checkQueue(dispatch) } }),
   };
-  return createHealth({ checks });
+  return createHealth({ checks, isStopping: state.isStopping });
 }
 
 function checkProcess({ isServing }: ProcessState): void {

@@ -38,9 +38,6 @@ export async function runProcess(role: Exclude<ProcessRole, 'cli'>): Promise<voi
     if (metrics !== undefined) readInstallation(metrics, assembly);
     if (role !== 'worker') await serve(plan, assembly);
     state.isServing = true;
-    shutdown.onStop('readiness', 1_000, async () => {
-      state.isServing = false;
-    });
     log.info('Ready');
     if (role !== 'all') return;
     await Promise.race([assembly.firstLook, delay(patienceMs, undefined, { ref: false })]);
@@ -59,7 +56,8 @@ async function startProbes(
   platform: Platform,
   isServing: () => boolean,
 ): Promise<void> {
-  const health = assembleHealth(platform, { dispatch: undefined, isServing });
+  const { isStopping } = shutdown;
+  const health = assembleHealth(platform, { dispatch: undefined, isServing, isStopping });
   const probes = await startProbeServer({ health, metrics, host: config.HOST, port: config.METRICS_PORT });
   shutdown.onStop('probes', 1_000, probes.stop);
 }
@@ -91,7 +89,11 @@ async function serve(plan: ProcessPlan, assembly: Assembly): Promise<void> {
   const { app } = await assembleApi(
     plan,
     assembly,
-    assembleHealth(assembly.platform, { dispatch: assembly.dispatch, isServing: () => true }),
+    assembleHealth(assembly.platform, {
+      dispatch: assembly.dispatch,
+      isServing: () => true,
+      isStopping: shutdown.isStopping,
+    }),
   );
   const server = await startServer({ app, host: config.HOST, port: config.PORT });
   shutdown.onStop('api', drainMs, server.stop);

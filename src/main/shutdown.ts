@@ -27,10 +27,12 @@ export function createShutdown(log: Logger, withinMs = stopWithinMs) {
   const stopPart = (phase: Phase) => stopOne(phase, Math.min(phase.deadlineMs, timeForParts()), log);
 
   async function stopAll(): Promise<void> {
+    const startedAt = performance.now();
     for (const phase of phases.toReversed()) await stopPart(phase);
     await within(start, timeForParts());
     await Promise.all(latecomers);
     for (const phase of foundations.toReversed()) await stopOne(phase, timeLeft(), log);
+    log.info({ took_ms: since(startedAt) }, 'Everything has stopped');
   }
 
   return {
@@ -74,13 +76,17 @@ export type Shutdown = ReturnType<typeof createShutdown>;
 
 /** A part that does not stop in time, or not well, does not keep the others from stopping. */
 async function stopOne({ name, stop }: Phase, limitMs: number, log: Logger): Promise<void> {
+  const startedAt = performance.now();
   try {
     const outcome = await within(stop(), limitMs);
     if (outcome === 'late') log.warn({ phase: name, waited_ms: Math.round(limitMs) }, 'Did not stop in time');
+    else log.info({ phase: name, took_ms: since(startedAt) }, 'Stopped');
   } catch (error) {
-    log.warn({ err: error, phase: name }, 'Did not stop well');
+    log.warn({ err: error, phase: name, took_ms: since(startedAt) }, 'Did not stop well');
   }
 }
+
+const since = (startedAt: number): number => Math.round(performance.now() - startedAt);
 
 /** The timer keeps the process alive: what is waited for may not, and more has to be stopped after it. */
 async function within(promise: Promise<unknown>, limitMs: number): Promise<unknown> {

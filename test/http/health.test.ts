@@ -62,6 +62,14 @@ describe('/health', () => {
     expect(answer.json().checks).toEqual({ registry: 'deadline_exceeded' });
   });
 
+  it('is unhealthy from the moment that the process stops, whatever was seen before', async () => {
+    let isStopping = false;
+    const health = createHealth({ checks: { registry: fine }, isStopping: () => isStopping });
+    expect((await health.report()).status).toBe('healthy');
+    isStopping = true;
+    expect(await health.report()).toEqual({ status: 'unhealthy', checks: { process: 'stopping' } });
+  });
+
   it('looks once for all who ask within a second', async () => {
     let looks = 0;
     let now = new Date('2026-01-01T00:00:00Z');

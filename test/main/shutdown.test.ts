@@ -7,7 +7,7 @@ import { failOnLeaks } from '../support/leaks.ts';
 failOnLeaks();
 
 function bench(withinMs?: number) {
-  const lines: { msg: string; phase: string }[] = [];
+  const lines: { level: number; msg: string; phase?: string; took_ms?: number }[] = [];
   const log = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
   const shutdown = createShutdown(log, withinMs);
   const stopped: string[] = [];
@@ -15,8 +15,8 @@ function bench(withinMs?: number) {
     await delay(5);
     stopped.push(name);
   };
-  const warnings = () => lines.map(({ phase, msg }) => `${phase}: ${msg}`);
-  return { shutdown, stopped, stop, warnings };
+  const warnings = () => lines.filter(({ level }) => level >= 40).map(({ phase, msg }) => `${phase}: ${msg}`);
+  return { shutdown, stopped, stop, warnings, lines };
 }
 
 const never = () => new Promise<void>(() => undefined);
@@ -31,6 +31,23 @@ describe('stopping', () => {
     await shutdown.stop();
     expect(stopped).toEqual(['two', 'one', 'ground']);
     expect(warnings()).toEqual([]);
+  });
+
+  it('says of each phase how long it took, in the order in which they stop', async () => {
+    const { shutdown, lines } = bench();
+    shutdown.onStopAtLast('ground', 1_000, async () => undefined);
+    shutdown.onStop('quick', 1_000, async () => undefined);
+    shutdown.onStop('slow', 1_000, () => delay(60));
+    await shutdown.stop();
+    expect(lines.map(({ msg, phase }) => [msg, phase])).toEqual([
+      ['Stopped', 'slow'],
+      ['Stopped', 'quick'],
+      ['Stopped', 'ground'],
+      ['Everything has stopped', undefined],
+    ]);
+    const took = lines.map(({ took_ms: ms }) => ms ?? Number.NaN);
+    expect(took[0]).toBeGreaterThanOrEqual(55);
+    expect(took[3]).toBeGreaterThanOrEqual(took[0] ?? 0);
   });
 
   it('goes on when a part fails, or throws at once, or takes too long', async () => {
