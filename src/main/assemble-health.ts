@@ -10,7 +10,8 @@ export type ProcessState = {
   dispatch: Dispatch | undefined;
   /** From the moment that the process does its work. */
   isServing: () => boolean;
-  isStopping: () => boolean;
+  /** Never, if left out. */
+  isStopping?: () => boolean;
 };
 
 /** What a process needs to serve, and what it serves less without. */
@@ -25,7 +26,8 @@ export function assembleHealth(platform: Platform, state: ProcessState): Health 
       ? {}
       : { queue: { isCritical: false, check: () => checkQueue(dispatch) } }),
   };
-  return createHealth({ checks, isStopping: state.isStopping });
+  const { isStopping = () => false } = state;
+  return createHealth({ checks, isStopping });
 }
 
 function checkProcess({ isServing }: ProcessState): void {
