@@ -45,4 +45,9 @@ export const tenantErrors = {
     ['lease_timeout', 503, 'No connection free'],
     (waitedMs: number) => `No database connection became free within ${waitedMs} ms.`,
   ),
+  tooManyWaiting: defineError(
+    ['too_many_waiting', 503, 'Too many requests wait'],
+    (waiting: number) =>
+      `${waiting} requests of this organization wait for a database connection already. Ask for less at once.`,
+  ),
 } as const;

@@ -14,6 +14,9 @@ type Waiter = {
   fail(error: Error): void;
 };
 
+/** Of one tenant and process: whoever comes then would hardly be served in time, and takes memory from all. */
+const maxWaiting = 1_000;
+
 /** Requests of one tenant that wait for a connection: first come, first served. */
 export class LeaseQueue {
   readonly #waiters = new Set<Waiter>();
@@ -28,8 +31,9 @@ export class LeaseQueue {
     return oldest?.since ?? Number.POSITIVE_INFINITY;
   }
 
-  /** @throws lease_timeout, client_closed_request, or what `failAll` was given. */
-  wait({ timeoutMs, signal, onLeave }: Wait): Promise<TenantConnection> {
+  /** @throws too_many_waiting, lease_timeout, client_closed_request, or what `failAll` was given. */
+  async wait({ timeoutMs, signal, onLeave }: Wait): Promise<TenantConnection> {
+    if (this.#waiters.size >= maxWaiting) throw errors.tooManyWaiting(this.#waiters.size);
     return new Promise((resolve, reject) => {
       const leave = (error: Error) => {
         waiter.fail(error);

@@ -1,11 +1,11 @@
 import type pg from 'pg';
+import { createLoginBreakers } from './login-breakers.ts';
 import {
   isOutOfSlots,
   mapOpenError,
   type OpenTenantDatabase,
   suggestsStaleRoute,
 } from './open-tenant-database.ts';
-import { createRefusedLogins } from './refused-logins.ts';
 import type { TenantDatabase } from './resolved-tenant.ts';
 import type { TenantPool } from './tenant-pool.ts';
 
@@ -23,7 +23,7 @@ export type LoginsNeeds = {
 /** Logs in for pools that have a seat, and decides what a refused login means for those who wait. */
 export class Logins {
   readonly #needs: LoginsNeeds;
-  readonly #refused = createRefusedLogins();
+  readonly #breakers = createLoginBreakers();
   readonly #timers = new Set<NodeJS.Timeout>();
   #isStopped = false;
   #tried = 0;
@@ -37,9 +37,9 @@ export class Logins {
     return this.#tried;
   }
 
-  /** @throws why the last login was refused, for a moment after it. */
+  /** @throws why the last logins failed, as long as nobody is to try again. */
   assertNotRefused(tenantId: string, database: TenantDatabase): void {
-    const refusal = this.#refused.find(tenantId, database);
+    const refusal = this.#breakers.find(tenantId, database);
     if (refusal !== undefined) throw refusal;
   }
 
@@ -53,6 +53,7 @@ export class Logins {
     pool.opening -= 1;
     if ('client' in outcome) {
       pool.noteLogin();
+      this.#breakers.noteSuccess(pool.tenantId);
       this.#needs.onOpened(pool, outcome.client);
     } else this.#fail(pool, outcome.error);
   }
@@ -68,7 +69,7 @@ export class Logins {
     const isLast = pool.share === 0 && !isOutOfSlots(error);
     if (suggestsStaleRoute(error) && (isLast || !pool.isBackingOff)) this.#needs.onStaleRoute(pool.tenantId);
     if (isLast) {
-      this.#refused.note(pool.tenantId, pool.database, error);
+      this.#breakers.noteFailure(pool.tenantId, pool.database, error);
       pool.queue.failAll(mapOpenError(error));
     } else if (!pool.isBackingOff && !this.#isStopped) this.#backOff(pool);
     this.#needs.onRefused(pool);
