@@ -38,8 +38,11 @@ export type AnswerError = ReturnType<typeof createErrorHandler>;
 /** 405 with `Allow` where only the method is wrong, else 404. */
 export function answerUnknownRoutes(app: FastifyInstance, routes: RouteTable): void {
   app.setNotFoundHandler((request, reply) => {
-    const allowed = routes.methodsAt(pathOf(request.url)).join(', ');
-    if (allowed === '' || request.method === 'OPTIONS') throw errors.routeNotFound();
+    const methods = routes.methodsAt(pathOf(request.url));
+    // Below /docs/static there is a route, and not every file.
+    const isMethodWrong = methods.length > 0 && !methods.includes(request.method);
+    if (!isMethodWrong || request.method === 'OPTIONS') throw errors.routeNotFound();
+    const allowed = methods.join(', ');
     reply.header('allow', allowed);
     throw errors.methodNotAllowed(allowed);
   });

@@ -16,6 +16,8 @@ function explainFastifyError(error: Error): AppError | undefined {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || statusCode === 415) return errors.unsupportedMediaType();
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return errors.malformedBody('The body is empty.');
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH') return errors.routeNotFound();
+  // Who serves the pages of /docs refuses an address that leads out of its folder.
+  if (statusCode === 403 || statusCode === 404) return errors.routeNotFound();
   // What the body parser throws: no JSON, a forbidden member such as __proto__, a wrong Content-Length.
   if (statusCode === 400)
     return errors.malformedBody('The body is not valid JSON, or has a forbidden member.');
