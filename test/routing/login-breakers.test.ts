@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLoginBreakers } from '../../src/routing/login-breakers.ts';
 import type { TenantDatabase } from '../../src/routing/resolved-tenant.ts';
@@ -12,8 +11,9 @@ const database: TenantDatabase = {
   sealedPassword: 'p',
 };
 const noAnswer = new Error('timeout expired');
-const refusal = Object.assign(new pg.DatabaseError('password authentication failed', 0, 'error'), {
+const refusal = Object.assign(new Error('password authentication failed'), {
   code: '28P01',
+  severity: 'FATAL',
 });
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }));
