@@ -98,7 +98,7 @@ export function registrationRoutes(needs: RegistrationNeeds): FastifyPluginAsync
 /** Checks what the schema cannot, and asks for the tenant on the caller's behalf. */
 export function requestOrganization(
   needs: RequestOrganization,
-  request: FastifyRequest,
+  request: Pick<FastifyRequest, 'caller' | 'id' | 'idempotency'>,
   given: OrganizationBody,
 ): Promise<RequestedTenant> {
   const { organization_name: organizationName, admin_email: email, admin_password: plain } = given;
