@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createAdminKey } from '../../src/http/admin-key.ts';
 import type { App, AppNeeds } from '../../src/http/app.ts';
+import { createItemClaims } from '../../src/http/item-claims.ts';
 import { obeyIdempotencyKeys } from '../../src/http/plugins/idempotency.ts';
 import { adminStatsRoutes } from '../../src/http/routes/admin-stats.ts';
+import { adminTenantBulkRoutes } from '../../src/http/routes/admin-tenant-bulk.ts';
 import { adminTenantCreationRoutes } from '../../src/http/routes/admin-tenant-creation.ts';
 import { adminTenantLifecycleRoutes } from '../../src/http/routes/admin-tenant-lifecycle.ts';
 import { adminTenantsRoutes } from '../../src/http/routes/admin-tenants.ts';
@@ -60,6 +62,7 @@ export function useApiBench() {
       provisioningStatusRoutes({ ...needs, ...(heartbeatMs !== undefined && { heartbeatMs }) }),
       adminTenantsRoutes(needs),
       adminTenantCreationRoutes(needs),
+      adminTenantBulkRoutes({ ...needs, claimItem: createItemClaims(platform) }),
       adminTenantLifecycleRoutes({ ...needs, lifecycle: provisioning }),
       adminStatsRoutes({ registry, countJobs: async () => ({ waiting: 2 }), poolStats: () => ({ open: 3 }) }),
     ];
