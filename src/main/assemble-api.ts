@@ -4,6 +4,7 @@ import { errors } from '../errors/catalogue.ts';
 import { createAdminKey } from '../http/admin-key.ts';
 import { type App, type AppNeeds, createApp } from '../http/app.ts';
 import type { Health } from '../http/health.ts';
+import { createItemClaims } from '../http/item-claims.ts';
 import { obeyIdempotencyKeys } from '../http/plugins/idempotency.ts';
 import { addRequestTenant } from '../http/plugins/tenant.ts';
 import { adminAuditRoutes } from '../http/routes/admin-audit.ts';
@@ -15,6 +16,7 @@ import { adminReconcileRoutes } from '../http/routes/admin-reconcile.ts';
 import { adminServersRoutes } from '../http/routes/admin-servers.ts';
 import { adminStatsRoutes } from '../http/routes/admin-stats.ts';
 import { adminTemplatesRoutes } from '../http/routes/admin-templates.ts';
+import { adminTenantBulkRoutes } from '../http/routes/admin-tenant-bulk.ts';
 import { adminTenantChangesRoutes } from '../http/routes/admin-tenant-changes.ts';
 import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
 import { adminTenantLifecycleRoutes } from '../http/routes/admin-tenant-lifecycle.ts';
@@ -139,6 +141,12 @@ function operatorRoutes({ config, log, assembly, identity, routing, provisioning
       ...identity,
       defaultPlan: config.DEFAULT_PLAN,
       usualWaitMs: config.PROVISIONING_WAIT_MS,
+    }),
+    adminTenantBulkRoutes({
+      ...provisioning,
+      ...identity,
+      defaultPlan: config.DEFAULT_PLAN,
+      claimItem: createItemClaims(assembly.platform),
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
     adminPoolsRoutes({ registry }),
