@@ -36,6 +36,7 @@ export function resolveSettings(draft: Draft) {
     POSTGRES_ADMIN_USER: values.POSTGRES_ADMIN_USER ?? 'postgres',
     POSTGRES_SSL: tlsMode(values.POSTGRES_SSL),
     SOURCE_DATABASE_NAME: values.SOURCE_DATABASE_NAME ?? 'twenty',
+    CACHE_REDIS_URL: values.CACHE_REDIS_URL ?? values.REDIS_URL,
     PUBLIC_URL: values.PUBLIC_URL ?? 'http://localhost:3001',
     ALLOWED_ORIGINS: values.ALLOWED_ORIGINS ?? (isProduction ? [] : ['*']),
     isProduction,
@@ -121,6 +122,7 @@ function resolveSecrets(draft: Draft, isProduction: boolean) {
   judge(draft, { variable: 'JWT_SECRET', value: values.JWT_SECRET, isProduction });
   judge(draft, { variable: 'JWT_REFRESH_SECRET', value: values.JWT_REFRESH_SECRET, isProduction });
   judge(draft, { variable: 'SUPER_ADMIN_KEY', value: values.SUPER_ADMIN_KEY, isProduction });
+  judgeSameness(draft, isProduction);
   const keyFor = (variable: 'MASTER_ENCRYPTION_KEY' | 'WORKER_SECRET_KEY') =>
     resolveKey(draft, { variable, jwtSecret, isProduction });
   return {
@@ -159,6 +161,28 @@ function judge({ problems, notices }: Draft, { variable, value, isProduction }: 
   if (why === null) return;
   if (isProduction) problems.push({ variable, wrong: why, right: howToMakeSecret });
   else notices.push(`${variable} ${why}; production refuses it. ${howToMakeSecret}`);
+}
+
+const differentSecrets = [
+  'JWT_SECRET',
+  'JWT_REFRESH_SECRET',
+  'SUPER_ADMIN_KEY',
+  'MASTER_ENCRYPTION_KEY',
+  'WORKER_SECRET_KEY',
+] as const;
+
+/** Who has one of them must not have another with it: an api process has no key of the workers, for one. */
+function judgeSameness({ values, problems, notices }: Draft, isProduction: boolean): void {
+  differentSecrets.forEach((variable, at) => {
+    const value = values[variable];
+    const same = differentSecrets
+      .slice(0, at)
+      .find((other) => value !== undefined && values[other] === value);
+    if (same === undefined) return;
+    const wrong = `is the same as ${same}`;
+    if (isProduction) problems.push({ variable, wrong, right: howToMakeSecret });
+    else notices.push(`${variable} ${wrong}; production refuses it. ${howToMakeSecret}`);
+  });
 }
 
 /** HKDF-SHA-256 (RFC 5869); the same secret gives unrelated keys for unrelated purposes. */
