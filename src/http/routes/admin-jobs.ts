@@ -4,13 +4,14 @@ import { z } from 'zod';
 import { errors } from '../../errors/catalogue.ts';
 import type { TenantLifecycle } from '../../provisioning/tenant-lifecycle.ts';
 import type { RegistryDatabase } from '../../registry/registry-database.ts';
-import { findJob, type Job, listJobs } from '../../registry/repositories/job-list.ts';
+import { findJob, type Job } from '../../registry/repositories/job-list.ts';
 import { latestRun } from '../../registry/repositories/provisioning-runs.ts';
 import type { TaskRequests } from '../../tasks/request-task.ts';
+import { taskKinds } from '../../tasks/task-kinds.ts';
 import { actorOf } from '../caller.ts';
-import { jobDetail, jobItem, readJobDetail, toJobItem } from '../job-answer.ts';
+import { jobDetail, jobItem, readJobDetail } from '../job-answer.ts';
+import { readJobPage } from '../job-page.ts';
 import { pageQuery, plainText, success, successPage } from '../schemas.ts';
-import { decodePlace, encodePlace } from '../sorted-cursor.ts';
 import { jobStatus } from '../task-answers.ts';
 
 export type AdminJobsNeeds = {
@@ -29,8 +30,7 @@ const jobParams = z.object({ id: z.uuid() });
 const config = { access: 'operator' } as const;
 const readConfig = { access: 'operator-read' } as const;
 const tags = ['Admin'];
-/** The only order that there is; it is part of the cursor all the same, for the day when there are more. */
-const sort = '-created_at';
+const kinds = ['tenant.provision', 'tenant.purge', ...Object.keys(taskKinds)].sort();
 
 type Api = Parameters<FastifyPluginAsyncZod>[0];
 
@@ -48,19 +48,17 @@ function addList(api: Api, { registry }: AdminJobsNeeds): void {
   const summary = 'List jobs, the newest first';
   const schema = { tags, summary, querystring: listQuery, response: { 200: successPage(jobItem) } };
   api.get('/api/admin/jobs', { config: readConfig, schema }, async ({ query }) => {
-    const { limit, cursor, kind, status, attention } = query;
+    const { kind, status, attention } = query;
+    assertKind(kind);
     const filter = { kind, status, ...(attention && { needsAttention: true as const }) };
-    const after = decodePlace(cursor, sort, z.iso.datetime().startsWith('2'));
-    const rows = await listJobs(registry, { filter, after, limit: limit + 1 });
-    const jobs = rows.slice(0, limit);
-    const last = jobs.at(-1);
-    const hasMore = rows.length > limit && last !== undefined;
-    return {
-      success: true as const,
-      data: jobs.map(toJobItem),
-      page: { next_cursor: hasMore ? encodePlace(sort, { value: last.place, id: last.id }) : null },
-    };
+    return readJobPage(registry, query, filter);
   });
+}
+
+/** A kind that does not exist would give an empty list, which says that all is well. */
+function assertKind(kind: string | undefined): void {
+  if (kind === undefined || kinds.includes(kind)) return;
+  throw errors.invalidRequest([{ path: 'kind', message: `must be one of ${kinds.join(', ')}` }]);
 }
 
 function addDetail(api: Api, { registry }: AdminJobsNeeds): void {

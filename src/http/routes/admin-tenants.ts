@@ -1,6 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { errors } from '../../errors/catalogue.ts';
 import type { RegistryDatabase } from '../../registry/registry-database.ts';
+import { listPlans } from '../../registry/repositories/plans.ts';
+import { findOpenRun } from '../../registry/repositories/run-progress.ts';
 import {
   countTenants,
   listTenants,
@@ -9,8 +12,9 @@ import {
 } from '../../registry/repositories/tenant-list.ts';
 import { pageQuery, plainText, success, successPage } from '../schemas.ts';
 import { decodePlace, encodePlace } from '../sorted-cursor.ts';
-import { tenantDetail, tenantItem, tenantStatus, toTenantDetail, toTenantItem } from '../tenant-answer.ts';
+import { tenantItem, tenantStatus, toTenantDetail, toTenantItem } from '../tenant-answer.ts';
 import { tenantAt, tenantParams } from '../tenant-at.ts';
+import { tenantWithWork, toWork } from '../tenant-work.ts';
 
 export type AdminTenantsNeeds = { registry: RegistryDatabase };
 
@@ -55,6 +59,7 @@ export function adminTenantsRoutes({ registry }: AdminTenantsNeeds): FastifyPlug
         },
       },
       async ({ query }) => {
+        await assertPlan(registry, query.plan);
         const filter = filterOf(query);
         const [page, total] = await Promise.all([
           readPage(registry, query, filter),
@@ -76,15 +81,24 @@ export function adminTenantsRoutes({ registry }: AdminTenantsNeeds): FastifyPlug
           tags,
           summary: 'One tenant',
           params: tenantParams,
-          response: { 200: success(tenantDetail) },
+          response: { 200: success(tenantWithWork) },
         },
       },
-      async ({ params }) => ({
-        success: true as const,
-        data: toTenantDetail(await tenantAt(registry, params.id)),
-      }),
+      async ({ params }) => {
+        const tenant = await tenantAt(registry, params.id);
+        const work = toWork(await findOpenRun(registry, tenant.id));
+        return { success: true as const, data: { ...toTenantDetail(tenant), work } };
+      },
     );
   };
+}
+
+/** A plan that does not exist would give an empty list, which looks like one that nobody has. */
+async function assertPlan(registry: RegistryDatabase, plan: string | undefined): Promise<void> {
+  if (plan === undefined) return;
+  const keys = (await listPlans(registry)).map(({ key }) => key);
+  if (keys.includes(plan)) return;
+  throw errors.invalidRequest([{ path: 'plan', message: `must be one of ${keys.join(', ')}` }]);
 }
 
 /** What a cursor may hold: it comes from outside, and the database must be able to compare with it. */

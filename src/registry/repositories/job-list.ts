@@ -28,6 +28,8 @@ export type JobFilter = {
   status?: RunStatus | undefined;
   /** Only runs that need an operator. */
   needsAttention?: true | undefined;
+  /** Runs of this tenant, and tasks that are about it. */
+  tenantId?: string | undefined;
 };
 
 /** The place after a row: its time in full precision, and its id. */
@@ -40,12 +42,13 @@ export async function listJobs(
   executor: RegistryExecutor,
   { filter, after, limit }: JobPage,
 ): Promise<(Job & { place: string })[]> {
-  const { kind, status, needsAttention } = filter;
-  const conditions = (kindOf: RawBuilder<string>, attention: RawBuilder<boolean>) =>
+  const { kind, status, needsAttention, tenantId } = filter;
+  const conditions = ({ kind: kindOf, attention, tenant }: Readings) =>
     sql.join(
       [
         sql`true`,
         ...(kind === undefined ? [] : [sql`${kindOf} = ${kind}`]),
+        ...(tenantId === undefined ? [] : [sql`${tenant} = ${tenantId}`]),
         ...(status === undefined ? [] : [sql`j.status::text = ${status}`]),
         ...(needsAttention === undefined ? [] : [attention]),
         ...(after === undefined
@@ -57,10 +60,10 @@ export async function listJobs(
   const newest = sql`ORDER BY j.created_at DESC, j.id DESC LIMIT ${limit}`;
   const { rows } = await sql<Job & { place: string }>`
     SELECT * FROM (
-      (SELECT ${taskColumns} FROM tasks j WHERE ${conditions(sql`j.kind`, sql`false`)} ${newest})
+      (SELECT ${taskColumns} FROM tasks j WHERE ${conditions(ofTasks)} ${newest})
       UNION ALL
       (SELECT ${runColumns} FROM provisioning_runs j LEFT JOIN tenant_registry t ON t.id = j.tenant_id
-        WHERE ${conditions(runKind, sql`j.needs_attention`)} ${newest})
+        WHERE ${conditions(ofRuns)} ${newest})
     ) j ${newest}`.execute(executor);
   return rows;
 }
@@ -75,6 +78,14 @@ export async function findJob(executor: RegistryExecutor, id: string): Promise<J
 }
 
 const runKind = sql<string>`'tenant.' || j.kind`;
+/** How either table says what jobs are chosen by. */
+type Readings = { kind: RawBuilder<string>; attention: RawBuilder<boolean>; tenant: RawBuilder<string> };
+const ofTasks: Readings = {
+  kind: sql`j.kind`,
+  attention: sql`false`,
+  tenant: sql`j.parameters ->> 'tenant_id'`,
+};
+const ofRuns: Readings = { kind: runKind, attention: sql`j.needs_attention`, tenant: sql`j.tenant_id::text` };
 const shared = sql`
   j.attempts, j.error_code, j.error_detail, j.request_id, j.created_at, j.started_at, j.finished_at,
   to_char(j.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS place`;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { runPrepared } from '../prepared-statements.ts';
 import type { RegistryExecutor } from '../registry-database.ts';
-import type { RunStatus, StepStatus } from '../tables.generated.ts';
+import type { RunKind, RunStatus, StepStatus } from '../tables.generated.ts';
 
 export type StoredStep = { name: string; status: StepStatus; startedAt: Date; finishedAt: Date | null };
 
@@ -42,3 +42,35 @@ const toStep = ([name, status, startedAt, finishedAt]: JsonStep): StoredStep => 
   startedAt: new Date(startedAt),
   finishedAt: finishedAt === null ? null : new Date(finishedAt),
 });
+
+export type OpenRun = {
+  id: string;
+  kind: RunKind;
+  status: RunStatus;
+  progress: number;
+  currentStep: string | null;
+  attempts: number;
+  errorCode: string | null;
+  errorDetail: string | null;
+  /** Everything is being taken back. */
+  isCancelling: boolean;
+  /** When it is tried again, if it waits. */
+  notBefore: Date;
+};
+
+/** The run that is at work on a tenant, or waits for something; what is in its way is told to operators. */
+export async function findOpenRun(
+  executor: RegistryExecutor,
+  tenantId: string,
+): Promise<OpenRun | undefined> {
+  return executor
+    .selectFrom('provisioningRuns')
+    .select(['id', 'kind', 'status', 'progress', 'currentStep', 'attempts', 'errorCode', 'errorDetail'])
+    .select('notBefore')
+    .select(sql<boolean>`cancel_requested_at IS NOT NULL`.as('isCancelling'))
+    .where('tenantId', '=', tenantId)
+    .where('status', 'in', ['pending', 'processing'])
+    .orderBy('generation', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
