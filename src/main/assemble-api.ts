@@ -19,6 +19,7 @@ import { adminTemplatesRoutes } from '../http/routes/admin-templates.ts';
 import { adminTenantBulkRoutes } from '../http/routes/admin-tenant-bulk.ts';
 import { adminTenantChangesRoutes } from '../http/routes/admin-tenant-changes.ts';
 import { adminTenantCreationRoutes } from '../http/routes/admin-tenant-creation.ts';
+import { adminTenantDetailsRoutes } from '../http/routes/admin-tenant-details.ts';
 import { adminTenantLifecycleRoutes } from '../http/routes/admin-tenant-lifecycle.ts';
 import { adminTenantsRoutes } from '../http/routes/admin-tenants.ts';
 import { dataRoutes } from '../http/routes/data.ts';
@@ -150,6 +151,7 @@ function operatorRoutes({ config, log, assembly, identity, routing, provisioning
     }),
     adminTenantLifecycleRoutes({ ...provisioning, registry, lifecycle: provisioning }),
     adminPoolsRoutes({ registry }),
+    adminTenantDetailsRoutes({ registry }),
     adminTenantChangesRoutes({ registry, amendTenant: provisioning.amendTenant, tasks }),
     adminJobsRoutes({ registry, tasks, lifecycle: provisioning }),
     adminReconcileRoutes({ tasks }),
