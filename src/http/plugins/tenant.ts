@@ -47,7 +47,8 @@ export function requireTenant({ tenant }: FastifyRequest): RequestTenant {
 async function findTenant(request: FastifyRequest, { resolveTenant }: TenantNeeds): Promise<ResolvedTenant> {
   const { tenantId } = requireTenantMember(request.caller);
   const tenant = await resolveTenant({ id: tenantId });
-  if (tenant === undefined) throw errors.tenantNotFound();
+  // The value says itself whose it is: no mistake of a cache lends one tenant's database to another.
+  if (tenant?.id !== tenantId) throw errors.tenantNotFound();
   assertSameTenant(request, tenant);
   const refusal = refusalOf(tenant.status);
   if (refusal !== undefined) throw refusal;
