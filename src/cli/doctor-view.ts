@@ -12,6 +12,7 @@ const titles: Readonly<Record<string, string>> = {
   server: 'Database servers',
   template: 'Templates',
   work: 'Work',
+  audit: 'Audit log',
 };
 /** Said by its group already. */
 const silentSubjects = ['installation', 'registry'];

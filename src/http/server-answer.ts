@@ -14,11 +14,9 @@ export const serverAnswer = z.object({
   status: z.enum(['open', 'draining', 'unchecked']).meta({
     description: 'Only an open one gets new tenants. An unchecked one has not passed its test yet.',
   }),
-  is_from_environment: z
-    .boolean()
-    .meta({
-      description: 'It is the one of POSTGRES_HOST; the environment of the workers says where it is.',
-    }),
+  is_from_environment: z.boolean().meta({
+    description: 'It is the one of POSTGRES_HOST; the environment of the workers says where it is.',
+  }),
   weight: z.int(),
   capacity_databases: z.int(),
   capacity_bytes: z.int().nullable(),
