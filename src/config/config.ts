@@ -124,7 +124,12 @@ export const settings = {
     'Redis 6.2 or newer with maxmemory-policy noeviction; the nodes of a cluster are separated by commas. Without it the queue lives in the registry database.',
     { secret: true },
   ),
-  REDIS_PASSWORD: queue(text, 'Password of REDIS_URL, when the URL has none.', { secret: true }),
+  CACHE_REDIS_URL: queue(
+    redisUrl,
+    'Redis in which all processes count requests and failed logins together; it may evict. Without any Redis each process counts for itself.',
+    { defaultDoc: 'REDIS_URL', secret: true },
+  ),
+  REDIS_PASSWORD: queue(text, 'Password of REDIS_URL and CACHE_REDIS_URL, when the URL has none.', { secret: true }),
 
   JWT_SECRET: secret(text, 'Signs access tokens (HS256). At least 32 bytes in production.', {
     defaultDoc: 'made and kept when embedded',
@@ -222,6 +227,19 @@ export const settings = {
   TRUSTED_PROXIES: api(networks, 'Addresses and networks whose X-Forwarded-* headers are believed.', {
     default: '',
   }),
+  ENABLE_RATE_LIMITING: api(
+    flag,
+    'Limit how often addresses and tenants may call, and wrong admin keys. Failed logins are limited whatever this says.',
+    { default: 'true' },
+  ),
+  RATE_LIMIT_WINDOW_MS: api(durationMs('ms'), 'The window of RATE_LIMIT_MAX_REQUESTS; seconds at least.', {
+    default: '900000',
+  }),
+  RATE_LIMIT_MAX_REQUESTS: api(
+    integer(1, 1_000_000_000),
+    'Calls of one address within the window, of which it is not known who calls. Members are counted by tenant, per minute, as its plan says.',
+    { default: '100' },
+  ),
   PASSWORD_MIN_LENGTH: api(integer(6, 128), 'Shortest password; common ones are refused as well.', {
     default: '8',
   }),

@@ -25,16 +25,24 @@ export class AppError extends Error {
   readonly problems: readonly FieldProblem[];
   /** Members that the problem document carries beside the standard ones. */
   readonly extensions: Readonly<Record<string, unknown>>;
+  /** Seconds for `Retry-After`, where they depend on the case. */
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(
     definition: ErrorDefinition,
     detail: string,
-    more: { cause?: unknown; problems?: readonly FieldProblem[]; extensions?: Record<string, unknown> } = {},
+    more: {
+      cause?: unknown;
+      problems?: readonly FieldProblem[];
+      extensions?: Readonly<Record<string, unknown>>;
+      retryAfterSeconds?: number | undefined;
+    } = {},
   ) {
     super(detail, more.cause === undefined ? undefined : { cause: more.cause });
     this.definition = definition;
     this.problems = more.problems ?? [];
     this.extensions = more.extensions ?? {};
+    this.retryAfterSeconds = more.retryAfterSeconds ?? definition.retryAfterSeconds;
   }
 
   get code(): string {
@@ -51,18 +59,19 @@ export class AppError extends Error {
 
   /** The same error with the error that led to it. */
   causedBy(cause: unknown): AppError {
-    return new AppError(this.definition, this.message, {
-      cause,
-      problems: this.problems,
-      extensions: this.extensions,
-    });
+    return new AppError(this.definition, this.message, { ...this, cause });
   }
 
   with(extensions: Record<string, unknown>): AppError {
     return new AppError(this.definition, this.message, {
+      ...this,
       cause: this.cause,
-      problems: this.problems,
       extensions: { ...this.extensions, ...extensions },
     });
+  }
+
+  /** The same error with the time after which it makes sense to try again. */
+  after(retryAfterSeconds: number): AppError {
+    return new AppError(this.definition, this.message, { ...this, cause: this.cause, retryAfterSeconds });
   }
 }

@@ -124,6 +124,11 @@ export const requestErrors = {
     ['client_closed_request', 499, 'Client closed request'],
     () => 'The client went away before the answer.',
   ),
+  tooManyAttempts: defineError(
+    ['too_many_attempts', 429, 'Too many attempts'],
+    () => 'Too many failed attempts. Try again later.',
+    { retryAfterSeconds: 60 },
+  ),
   rateLimited: defineError(['rate_limited', 429, 'Too many requests'], () => 'Too many requests from here.', {
     retryAfterSeconds: 60,
   }),

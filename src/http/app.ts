@@ -84,6 +84,8 @@ function corsOptions({ allowedOrigins }: AppSettings) {
       'Idempotency-Replayed',
       'Location',
       'Preference-Applied',
+      'RateLimit',
+      'RateLimit-Policy',
       'Retry-After',
       'X-Request-Id',
     ],

@@ -58,8 +58,8 @@ export function toProblem(error: AppError, { publicUrl, path, requestId }: Probl
 }
 
 /** Headers that belong to an error whatever else is in the answer. */
-export function problemHeaders({ definition }: AppError): Record<string, string> {
-  const { status, retryAfterSeconds, retry } = definition;
+export function problemHeaders({ definition, retryAfterSeconds }: AppError): Record<string, string> {
+  const { status, retry } = definition;
   const mustTellWhen = status === 429 || status === 503;
   const seconds = retryAfterSeconds ?? (mustTellWhen ? 2 : 1);
   return {

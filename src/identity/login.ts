@@ -18,6 +18,8 @@ export type Login = {
   password: string;
   tenantKey?: string | undefined;
   userAgent?: string | undefined;
+  /** Where it comes from, as limits count it. */
+  address?: string | undefined;
 };
 
 export type LoggedIn = TokenPair & {

@@ -22,7 +22,13 @@ export function createAdminInProcess() {
   let opened: ReturnType<typeof open> | undefined;
 
   async function open() {
-    const config: Config = { ...(await configurationForCommand()), SUPER_ADMIN_KEY: adminKey };
+    const config: Config = {
+      ...(await configurationForCommand()),
+      SUPER_ADMIN_KEY: adminKey,
+      // Nobody logs in here, and there is one caller.
+      ENABLE_RATE_LIMITING: false,
+      CACHE_REDIS_URL: undefined,
+    };
     const plan = { config, log, shutdown, role: 'cli' as const, embedded: undefined };
     const platform = await assemblePlatform(plan);
     const problem = await registryProblem(platform.registry, platform.login.database);

@@ -44,6 +44,7 @@ import type { Routing } from '../routing/routing.ts';
 import { createTasks } from '../tasks/request-task.ts';
 import type { Assembly } from './assemble.ts';
 import { assembleDoctorHere } from './assemble-doctor.ts';
+import { assembleLimits, guardLogins } from './assemble-limits.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 import { assembleRouting } from './assemble-routing.ts';
 
@@ -56,8 +57,9 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
   const { config, log, metrics } = parts;
   const { platform } = assembly;
   await assertDefaultPlan(config, platform);
-  const identity = observeLogins(assembleIdentity(config, platform), metrics);
   const routing = await assembleRouting(parts, platform);
+  const { rates, lockout } = await assembleLimits(parts, { registry: platform.registry, routing });
+  const identity = observeLogins(guardLogins(assembleIdentity(config, platform), lockout), metrics);
   const provisioning = assembleProvisioning(parts, assembly, identity);
   const features = { config, log, metrics, assembly, identity, routing, provisioning, health };
   const app = await createApp({
@@ -69,6 +71,7 @@ export async function assembleApi(parts: ProcessParts, assembly: Assembly, healt
     },
     observe: metrics?.observe.request,
     authentication: {
+      limits: rates,
       verifyAccessToken: identity.verifyAccessToken,
       adminKey: createAdminKey(config.SUPER_ADMIN_KEY, (hash) => findAdminKey(platform.registry, hash)),
     },

@@ -102,8 +102,13 @@ function doctorNeeds({ config, log }: Pick<ProcessParts, 'config' | 'log'>, plat
       const why = value === undefined ? null : weakness(value);
       return why === null ? [] : [{ variable, why }];
     }),
-    queueRedis: REDIS_URL === undefined ? undefined : { url: REDIS_URL, password: REDIS_PASSWORD },
+    queueRedis: redisAddress(REDIS_URL, REDIS_PASSWORD),
+    limitsRedis: redisAddress(config.CACHE_REDIS_URL, REDIS_PASSWORD),
     now: () => new Date(),
     log,
   };
+}
+
+function redisAddress(url: string | undefined, password: string | undefined) {
+  return url === undefined ? undefined : { url, password };
 }

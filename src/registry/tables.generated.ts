@@ -185,6 +185,7 @@ export interface Plans {
   name: string;
   position: Generated<number>;
   quotas: Generated<Json>;
+  requestsPerMinute: number | null;
   seats: number | null;
   selfService: Generated<boolean>;
 }

@@ -78,6 +78,7 @@ test('nothing of what was looked at failed, and what a fresh server lacks is sai
     'keys.mark': 'ok',
     'keys.sealed': 'ok',
     'queue.place': 'ok',
+    'limits.place': 'ok',
     'workers.sweeper': 'ok',
     'server.reachable': 'ok',
     'server.rights': 'ok',

@@ -12,8 +12,12 @@ import {
   neededScope,
   type OperatorAccess,
 } from '../caller.ts';
+import type { RateLimits } from '../rate-limits.ts';
+import { limitCall, limitRefusal } from './limit-rates.ts';
 
 export type AuthenticateNeeds = {
+  /** Undefined with ENABLE_RATE_LIMITING=false. */
+  limits?: RateLimits | undefined;
   /** @throws errors.notAuthenticated */
   verifyAccessToken: (token: string) => Promise<MemberClaims>;
   adminKey: AdminKey;
@@ -22,8 +26,15 @@ export type AuthenticateNeeds = {
 /** Sets `request.caller` and refuses whoever may not call the route, before the body is read. */
 export function authenticate(app: FastifyInstance, needs: AuthenticateNeeds): void {
   app.decorateRequest('caller');
-  app.addHook('onRequest', async (request) => {
-    request.caller = await identifyCaller(request, needs);
+  const { limits } = needs;
+  app.addHook('onRequest', async (request, reply) => {
+    try {
+      request.caller = await identifyCaller(request, needs);
+    } catch (error) {
+      if (limits !== undefined) await limitRefusal(limits, request, error);
+      throw error;
+    }
+    if (limits !== undefined) await limitCall(limits, request, reply);
   });
 }
 

@@ -17,7 +17,7 @@ export type HealthRoutesNeeds = { health: Health };
 
 /** For load balancers and people; never limited, and without the success envelope. */
 export function healthRoutes({ health }: HealthRoutesNeeds): FastifyPluginAsyncZod {
-  const config = { access: 'anyone' } as const;
+  const config = { access: 'anyone', isUnlimited: true } as const;
   const tags = ['Health'];
 
   return async (api) => {

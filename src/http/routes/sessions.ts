@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { emailSchema } from '../../identity/email.ts';
 import type { Identity } from '../../identity/identity.ts';
+import { clientAddress } from '../client-address.ts';
 import { password, success, uuid } from '../schemas.ts';
 
 export type SessionRoutesNeeds = {
@@ -64,6 +65,7 @@ function loginRoute({
         password,
         tenantKey,
         userAgent,
+        address: clientAddress(request.ip),
       });
       const withPassword = givesDatabasePassword && role === 'ADMIN';
       const data = {

@@ -15,8 +15,7 @@ const remedies: Record<QueueRedisFinding['kind'], string> = {
 /** Whether the queue keeps what it is given. */
 export async function checkQueue({ queueRedis }: Pick<DoctorNeeds, 'queueRedis'>): Promise<Check[]> {
   if (queueRedis === undefined) {
-    const detail =
-      'Without REDIS_URL the queue lives in the registry database; counters of rates are each process’s own.';
+    const detail = 'Without REDIS_URL the queue lives in the registry database.';
     return [ok({ check: 'queue.place', subject: 'installation', detail })];
   }
   const { nodes, findings } = await lookAtQueueRedis(queueRedis);

@@ -18,6 +18,8 @@ export type DoctorNeeds = {
   weakSecrets: readonly { variable: string; why: string }[];
   /** Undefined where the queue lives in the registry. */
   queueRedis: RedisAddress | undefined;
+  /** Where requests are counted; undefined where each process does it for itself. */
+  limitsRedis: RedisAddress | undefined;
   now: () => Date;
   log: Logger;
 };

@@ -2,6 +2,7 @@ import { type Check, type CheckStatus, failedLook, logDefect, ok, warning } from
 import { checkAudit } from './check-audit.ts';
 import { checkHeartbeats, isWorkerAlive } from './check-heartbeats.ts';
 import { checkKeys } from './check-keys.ts';
+import { checkLimits } from './check-limits.ts';
 import { checkQueue } from './check-queue.ts';
 import { checkRegistry } from './check-registry.ts';
 import { checkServers, type Extent } from './check-servers.ts';
@@ -61,6 +62,7 @@ function looksHere(needs: DoctorNeeds, worker?: WorkerNeeds['worker']): Look[] {
     ['registry.reachable', 'registry', () => checkRegistry(needs)],
     ['keys.sealed', 'installation', () => checkKeys(needs, worker)],
     ['queue.redis', 'installation', () => checkQueue(needs)],
+    ['limits.place', 'installation', () => checkLimits(needs)],
     ['workers.alive', 'installation', () => checkHeartbeats(needs)],
     ['template.source', 'installation', () => checkTemplates(needs)],
     ['work.stuck', 'installation', () => checkStuck(needs)],

@@ -1,0 +1,98 @@
+import { createSharedTallies } from '../cache/shared-tallies.ts';
+import { createRateLimits, type RateLimits } from '../http/rate-limits.ts';
+import type { Identity } from '../identity/identity.ts';
+import { createLoginLockout, type LoginLockout } from '../identity/login-lockout.ts';
+import { awaitAnswer, connectRedis, type RedisClient } from '../queue/link-to-redis.ts';
+import { createOutageLog } from '../queue/outage-log.ts';
+import type { RegistryDatabase } from '../registry/registry-database.ts';
+import { listPlans } from '../registry/repositories/plans.ts';
+import type { Routing } from '../routing/routing.ts';
+import type { ProcessParts } from './assemble-platform.ts';
+
+export type Limits = {
+  /** Undefined with ENABLE_RATE_LIMITING=false. */
+  rates: RateLimits | undefined;
+  /** Stays on whatever the switch says. */
+  lockout: LoginLockout;
+};
+
+export type LimitsNeeds = { registry: RegistryDatabase; routing: Pick<Routing, 'resolveTenant'> };
+
+/** How old the limits of the plans may be. */
+const keepPlansMs = 15_000;
+
+/** Limits that all processes count together, in Redis where there is one. */
+export async function assembleLimits(parts: ProcessParts, needs: LimitsNeeds): Promise<Limits> {
+  const { config, log, metrics } = parts;
+  const outage = createOutageLog({ what: 'The Redis in which requests are counted', log });
+  const redis = await openRedis(parts, outage.failed);
+  const { open: openTallies } = createSharedTallies({
+    redis,
+    onFailed: outage.failed,
+    onRecovered: outage.recovered,
+  });
+  const onLimited = (reason: string) => metrics?.meters.rateLimited.inc({ reason });
+  const rates = createRateLimits({
+    openTallies,
+    windowMs: config.RATE_LIMIT_WINDOW_MS,
+    maxRequests: config.RATE_LIMIT_MAX_REQUESTS,
+    requestsPerMinute: createPlanRates(needs),
+    onLimited,
+  });
+  return {
+    rates: config.ENABLE_RATE_LIMITING ? rates : undefined,
+    lockout: createLoginLockout({ openTallies, onLimited }),
+  };
+}
+
+/** Waits for it a second at most, so that the first calls are counted together with those of other processes. */
+async function openRedis(
+  { config, log, shutdown }: ProcessParts,
+  onFailed: (error: unknown) => void,
+): Promise<RedisClient | undefined> {
+  const { CACHE_REDIS_URL: url, REDIS_PASSWORD: password } = config;
+  if (url === undefined) {
+    log.info(
+      'Without CACHE_REDIS_URL and REDIS_URL each process counts requests and failed logins for itself',
+    );
+    return undefined;
+  }
+  const redis = connectRedis({ url, password }, 'producer');
+  redis.on('error', onFailed);
+  shutdown.onStop('counters', 1_000, async () => redis.disconnect());
+  await awaitAnswer(redis).catch(onFailed);
+  return redis;
+}
+
+function createPlanRates({ registry, routing }: LimitsNeeds): (tenantId: string) => Promise<number | null> {
+  let plans: { readAt: number; rates: Promise<Map<string, number | null>> } | undefined;
+
+  function readRates(): Promise<Map<string, number | null>> {
+    const now = performance.now();
+    if (plans !== undefined && now - plans.readAt < keepPlansMs) return plans.rates;
+    const rates = listPlans(registry).then(
+      (all) => new Map(all.map(({ key, requestsPerMinute }) => [key, requestsPerMinute])),
+    );
+    const read = { readAt: now, rates };
+    plans = read;
+    rates.catch(() => {
+      if (plans === read) plans = undefined;
+    });
+    return rates;
+  }
+
+  return async (tenantId) => {
+    const tenant = await routing.resolveTenant({ id: tenantId });
+    // Who may not call at all is told so by what comes after this.
+    return tenant === undefined ? null : ((await readRates()).get(tenant.plan) ?? null);
+  };
+}
+
+/** The same identity, of which logins are guarded. */
+export function guardLogins(identity: Identity, lockout: LoginLockout): Identity {
+  const login: Identity['login'] = (request) =>
+    lockout.guard({ email: request.email, address: request.address ?? 'unknown' }, () =>
+      identity.login(request),
+    );
+  return { ...identity, login };
+}
