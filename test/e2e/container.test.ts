@@ -106,7 +106,7 @@ describe('the image', () => {
       HOST: '127.0.0.1',
       PORT: String(port),
       METRICS_PORT: String(metricsPort),
-      GLOBAL_DATABASE_URL: bench.environment.GLOBAL_DATABASE_URL ?? '',
+      GLOBAL_DATABASE_URL: bench.config.GLOBAL_DATABASE_URL,
       PUBLIC_URL: 'https://tm.example',
       JWT_SECRET: secret(),
       MASTER_ENCRYPTION_KEY: bench.config.MASTER_ENCRYPTION_KEY,
