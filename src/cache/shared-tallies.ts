@@ -12,8 +12,6 @@ export type SharedTalliesNeeds = {
   pauseMs?: number;
 };
 
-export type SharedTallies = ReturnType<typeof createSharedTallies>;
-
 /**
  * Counts in Redis, and in this process as long as Redis does not answer: a lost Redis neither lets everybody
  * through nor refuses everybody. Each process counts all the time for itself as well, so that whoever was over a

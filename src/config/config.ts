@@ -129,7 +129,9 @@ export const settings = {
     'Redis in which all processes count requests and failed logins together; it may evict. Without any Redis each process counts for itself.',
     { defaultDoc: 'REDIS_URL', secret: true },
   ),
-  REDIS_PASSWORD: queue(text, 'Password of REDIS_URL and CACHE_REDIS_URL, when the URL has none.', { secret: true }),
+  REDIS_PASSWORD: queue(text, 'Password of REDIS_URL and CACHE_REDIS_URL, when the URL has none.', {
+    secret: true,
+  }),
 
   JWT_SECRET: secret(text, 'Signs access tokens (HS256). At least 32 bytes in production.', {
     defaultDoc: 'made and kept when embedded',

@@ -37,7 +37,6 @@ export function resolveSettings(draft: Draft) {
     POSTGRES_SSL: tlsMode(values.POSTGRES_SSL),
     SOURCE_DATABASE_NAME: values.SOURCE_DATABASE_NAME ?? 'twenty',
     CACHE_REDIS_URL: values.CACHE_REDIS_URL ?? values.REDIS_URL,
-    CACHE_REDIS_URL: values.CACHE_REDIS_URL ?? values.REDIS_URL,
     PUBLIC_URL: values.PUBLIC_URL ?? 'http://localhost:3001',
     ALLOWED_ORIGINS: values.ALLOWED_ORIGINS ?? (isProduction ? [] : ['*']),
     isProduction,

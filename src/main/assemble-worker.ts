@@ -80,8 +80,6 @@ export function assembleWorkbench(needs: WorkbenchNeeds) {
     stepDeadlineMs: needs.deadlineMs,
     observeStep: needs.metrics?.observe.step,
     observeEnd: needs.metrics?.observe.runEnd,
-    observeStep: needs.metrics?.observe.step,
-    observeEnd: needs.metrics?.observe.runEnd,
     log,
   });
   const template = defaultTemplate(config);

@@ -7,8 +7,6 @@ export type MetricsNeeds = {
   onReadError: (error: unknown, source: string) => void;
 };
 
-export type Metrics = ReturnType<typeof createMetrics>;
-
 /** What one process measures, and the text in which Prometheus reads it. */
 export function createMetrics({ onReadError }: MetricsNeeds) {
   const register = new Registry();
