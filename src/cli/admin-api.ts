@@ -8,6 +8,7 @@ import { createKeyCalls } from './key-api.ts';
 import { createReconcileCalls } from './reconcile-api.ts';
 import { createServerCalls } from './server-api.ts';
 import { createTemplateCalls } from './template-api.ts';
+import { createTenantCalls } from './tenant-api.ts';
 
 /** As `GET /api/admin/tenants` shows it; members that this program does not know stay. */
 const tenant = z.looseObject({
@@ -19,6 +20,19 @@ const tenant = z.looseObject({
   users: z.number().nullish(),
   database_size_bytes: z.number().nullish(),
   created_at: z.string().nullish(),
+  /** Of one tenant that is shown by itself. */
+  work: z
+    .looseObject({
+      job_id: z.string(),
+      kind: z.string(),
+      is_being_cancelled: z.boolean(),
+      progress: z.number(),
+      current_step: z.string().nullish(),
+      attempts: z.number(),
+      error: z.looseObject({ code: z.string(), message: z.string() }).nullish(),
+      next_attempt_at: z.string().nullish(),
+    })
+    .nullish(),
 });
 export type Tenant = z.infer<typeof tenant>;
 
@@ -51,7 +65,14 @@ export type Run = z.infer<typeof run>;
 const health = z.looseObject({ status: z.string() });
 const figures = z.record(z.string(), z.unknown());
 
-export type TenantAction = 'suspend' | 'activate' | 'undelete' | 'retry' | 'cancel';
+export type TenantAction =
+  | 'suspend'
+  | 'activate'
+  | 'maintenance'
+  | 'read-only'
+  | 'undelete'
+  | 'retry'
+  | 'cancel';
 
 export type TenantPage = Answer<Tenant[]> & { nextCursor: string | null; total: number | undefined };
 
@@ -73,6 +94,7 @@ export function createAdminApi(request: AdminRequest) {
 
   return {
     ...createTemplateCalls(ask),
+    ...createTenantCalls(ask),
     ...createDoctorCalls(ask),
     ...createJobCalls(ask),
     ...createReconcileCalls(ask),

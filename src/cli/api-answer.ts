@@ -23,8 +23,8 @@ export type Envelope = z.infer<typeof envelope>;
 export type Answer<Value> = { raw: unknown; value: Value };
 
 /** @throws Failure with what the problem document says. */
-export function readEnvelope(answer: AdminAnswer): Envelope {
-  if (answer.status >= 400) throw failureOf(answer);
+export function readEnvelope(answer: AdminAnswer, path?: string): Envelope {
+  if (answer.status >= 400) throw failureOf(answer, path);
   // Where an action has nothing to tell, the answer is empty.
   if (answer.status === 204) return { success: true, data: undefined };
   const read = envelope.safeParse(answer.body);
@@ -42,7 +42,8 @@ export function readData<Schema extends z.ZodType>(
   return { raw: data, value: read.data };
 }
 
-export function failureOf({ status, body }: AdminAnswer): Failure {
+/** @param path what was asked for, where it says whom a hint is about */
+export function failureOf({ status, body }: AdminAnswer, path?: string): Failure {
   const read = problem.safeParse(body);
   if (!read.success) return strangeAnswer(status);
   const { title, detail, code, request_id: requestId, errors: problems = [] } = read.data;
@@ -55,7 +56,7 @@ export function failureOf({ status, body }: AdminAnswer): Failure {
     code,
     requestId,
     problems: problems.map(({ path, message }) => `${optionOf(path)}: ${message}`),
-    hints: hintsFor(code, status),
+    hints: hintsFor({ code, status, path, detail }),
     passesByItself: status === 503 || status === 429,
   });
 }

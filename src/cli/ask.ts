@@ -11,7 +11,7 @@ export type Ask = <Schema extends z.ZodType>(
 export function createAsk(request: AdminRequest): Ask {
   return async (call, schema) => {
     const answer = await request(call);
-    const { data, page } = readEnvelope(answer);
+    const { data, page } = readEnvelope(answer, call.path);
     return { ...readData(data, schema, answer.status), page };
   };
 }

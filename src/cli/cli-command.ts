@@ -18,6 +18,19 @@ export class CliCommand extends Command {
     });
   }
 
+  /**
+   * For what a group does when it is named alone: another word there is a command that does not exist, and is told
+   * as one, with the nearest that does.
+   */
+  refusingOtherWords(): this {
+    return this.allowExcessArguments(true).hook('preAction', (command) => {
+      if (command.args.length <= command.registeredArguments.length) return;
+      // Commander has this for groups that do nothing by themselves; its types do not tell of it.
+      const tell = command.parent && Reflect.get(command.parent, 'unknownCommand');
+      if (typeof tell === 'function') tell.call(command.parent);
+    });
+  }
+
   withJson(): this {
     return this.option('--json', 'print the data as JSON on stdout, and nothing else there');
   }

@@ -1,24 +1,30 @@
 import { CliCommand } from './cli-command.ts';
-import { addActivateCommand } from './commands/activate.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addCancelCommand } from './commands/cancel.ts';
+import { addClearCacheCommand } from './commands/clear-cache.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDeleteCommand } from './commands/delete.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHealthCommand } from './commands/health.ts';
+import { addInfoCommand } from './commands/info.ts';
 import { addJobsCommand } from './commands/jobs.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
+import { addPoolsCommand } from './commands/pools.ts';
 import { addReconcileCommand } from './commands/reconcile.ts';
 import { addRetryCommand } from './commands/retry.ts';
+import { addRotateCredentialsCommand } from './commands/rotate-credentials.ts';
 import { addServersCommand } from './commands/servers.ts';
+import { addSetCommand } from './commands/set.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStatsCommand } from './commands/stats.ts';
 import { addSuperAdminCommand } from './commands/super-admin.ts';
-import { addSuspendCommand } from './commands/suspend.ts';
 import { addTemplatesCommand } from './commands/templates.ts';
+import { addTenantStateCommands } from './commands/tenant-states.ts';
 import { addUndeleteCommand } from './commands/undelete.ts';
+import { addUsersCommand } from './commands/users.ts';
 import type { Look } from './look.ts';
 import { printableLines } from './printable.ts';
 import type { Act } from './session.ts';
@@ -69,24 +75,30 @@ export function createProgram({ version, act, display }: Needs): CliCommand {
 const commandAdders = [
   addListCommand,
   addShowCommand,
+  addInfoCommand,
   addCreateCommand,
-  addSuspendCommand,
-  addActivateCommand,
+  addSetCommand,
+  addTenantStateCommands,
   addRetryCommand,
   addCancelCommand,
   addDeleteCommand,
   addUndeleteCommand,
+  addUsersCommand,
+  addRotateCredentialsCommand,
+  addClearCacheCommand,
   addTemplatesCommand,
   addServersCommand,
   addJobsCommand,
   addReconcileCommand,
   addStatsCommand,
+  addPoolsCommand,
   addHealthCommand,
   addMetricsCommand,
   addDoctorCommand,
   addAuditCommand,
   addKeysCommand,
   addSuperAdminCommand,
+  addCompletionCommand,
 ];
 
 /** Commands inherit this, so it comes before them. */

@@ -12,7 +12,8 @@ type Figures = Readonly<Record<string, unknown>>;
 export function renderFigures(heading: string, figures: Figures, look: Look): string {
   const entries = Object.entries(figures);
   const single = entries.filter(([, value]) => !isGroup(value) && !isRows(value));
-  const sections = single.length === 0 ? [] : [renderRecord(heading, single.map(fieldOf(look)), look)];
+  const told = single.map(fieldOf(look)).filter(({ value }) => value !== undefined);
+  const sections = told.length === 0 ? [] : [renderRecord(heading, told, look)];
   for (const [key, value] of entries) {
     if (isGroup(value)) sections.push(renderRecord(capitalized(key), groupFields(value, look), look));
     if (isRows(value)) sections.push(renderRows(key, value, look));
@@ -72,6 +73,7 @@ function readableFigure(key: string, value: unknown): string | undefined {
   if (typeof value === 'string')
     return key.endsWith('_at') || key === 'timestamp' ? readableInstant(value) : value;
   if (isGroup(value)) return sentence(value);
+  if (Array.isArray(value) && value.length === 0) return 'none';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Ask } from './ask.ts';
 
 /** As `GET /api/admin/jobs` shows it; members that this program does not know stay. */
-const job = z.looseObject({
+export const job = z.looseObject({
   id: z.string(),
   kind: z.string(),
   status: z.string(),

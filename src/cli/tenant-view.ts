@@ -62,13 +62,31 @@ const known = [
 ];
 
 /** Says the same as another member, or stands in the heading. */
-const unsaid = new Set(['name', 'tenant_key']);
+const unsaid = new Set(['name', 'tenant_key', 'work']);
 
 /** One tenant with all that is known about it. */
 export function renderTenant(tenant: Tenant, view: View): string {
   const others = Object.keys(tenant).filter((key) => !known.includes(key) && !unsaid.has(key));
   const fields = [...known, ...others].map((key) => field(key, tenant[key], view));
-  return renderRecord(tenant.name, fields, view.look);
+  const record = renderRecord(tenant.name, fields, view.look);
+  return tenant.work ? `${record}\n${renderWork(tenant.work, view)}` : record;
+}
+
+/** What is being done with it, and what it waits for. */
+function renderWork(work: NonNullable<Tenant['work']>, view: View): string {
+  const { kind, is_being_cancelled: isCancelled, error, next_attempt_at: nextAt } = work;
+  const doing = kind === 'tenant.purge' ? 'being destroyed' : 'being made';
+  const waits = error ? `${error.message} (${error.code})` : undefined;
+  const fields: Field[] = [
+    { label: 'what', value: isCancelled ? 'being cancelled: everything is taken back' : doing },
+    { label: 'step', value: work.current_step?.replaceAll('-', ' ') },
+    { label: 'progress', value: `${work.progress} %` },
+    { label: 'attempts', value: readableNumber(work.attempts) },
+    { label: 'waits for', value: waits },
+    { label: 'tried again', value: error ? readableValue('next_attempt_at', nextAt, view) : undefined },
+    { label: 'more', value: `tenant-cli jobs show ${work.job_id}` },
+  ];
+  return renderRecord('Under way', fields, view.look);
 }
 
 function field(key: string, value: unknown, view: View): Field {

@@ -132,7 +132,7 @@ describe('reconcile', () => {
     ]);
   });
 
-  test('is over too late: the job is named, to programs too, with exit code 1', async () => {
+  test('is over too late: the job is named, to programs too, with exit code 3', async () => {
     const job = {
       id: jobId,
       kind: 'reconcile.plan',
@@ -147,7 +147,7 @@ describe('reconcile', () => {
       api: url,
       now: () => new Date(started + 2 * (Date.now() - started)),
     });
-    expect([exitCode, JSON.parse(stdout)]).toEqual([1, { job_id: jobId, status: 'pending' }]);
+    expect([exitCode, JSON.parse(stdout)]).toEqual([3, { job_id: jobId, status: 'pending' }]);
     expect(stderr).toContain(`tenant-cli jobs show ${jobId}`);
   });
 

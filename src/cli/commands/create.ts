@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { Option } from 'commander';
 import type { Accepted, NewTenant } from '../admin-api.ts';
 import type { CliCommand } from '../cli-command.ts';
-import { type ExitCode, exitCodes, Failure } from '../failure.ts';
+import { createFromFile } from '../create-from-file.ts';
+import { type ExitCode, exitCodes, Failure, wrongUsage } from '../failure.ts';
 import { notEmpty, wholeNumber } from '../option-values.ts';
 import { type PasswordOptions, readPassword } from '../password-input.ts';
 import { addPasswordOptions } from '../password-options.ts';
@@ -11,8 +13,9 @@ import { renderTenant } from '../tenant-view.ts';
 import { waitForRun } from '../wait-for-run.ts';
 
 type CreateOptions = PasswordOptions & {
-  name: string;
-  email: string;
+  name?: string;
+  email?: string;
+  from?: string;
   adminName?: string;
   plan?: string;
   slug?: string;
@@ -29,8 +32,16 @@ export function addCreateCommand(program: CliCommand, act: Act): void {
   const command = program
     .command('create')
     .description('Make a tenant: an organization with its own database and its first administrator.')
-    .requiredOption('--name <name>', 'name of the organization', notEmpty)
-    .requiredOption('--email <address>', 'e-mail address of its first administrator', notEmpty)
+    .option('--name <name>', 'name of the organization', notEmpty)
+    .option('--email <address>', 'e-mail address of its first administrator', notEmpty)
+    .addOption(
+      new Option(
+        '--from <file>',
+        'make a tenant of each line: CSV with a line of column names (name, email, password, plan, slug …), or one JSON object a line',
+      )
+        .argParser(notEmpty)
+        .conflicts(['name', 'email', 'adminName', 'plan', 'slug']),
+    )
     .option('--admin-name <name>', 'name of its first administrator', notEmpty)
     .option('--plan <plan>', 'plan (default: the one of DEFAULT_PLAN)', notEmpty)
     .option('--slug <slug>', 'short name (default: made from the name)', notEmpty)
@@ -52,11 +63,30 @@ export function addCreateCommand(program: CliCommand, act: Act): void {
         line: 'tenant-cli create --name "ACME Corp" --email admin@acme.com --password-stdin --json < password.txt',
         does: 'for scripts',
       },
+      { line: 'tenant-cli create --from customers.csv', does: 'many; goes on where a line is refused' },
     )
-    .action((options: CreateOptions) => act((session) => createTenant(session, options)));
+    .action((options: CreateOptions) => act((session) => create(session, options)));
 }
 
-async function createTenant(session: Session, options: CreateOptions): Promise<ExitCode> {
+async function create(session: Session, options: CreateOptions): Promise<ExitCode> {
+  const { name, email, from: path, idempotencyKey, json } = options;
+  if (path !== undefined) {
+    const isGiven = options.passwordStdin === true || options.passwordFile !== undefined;
+    const password = isGiven ? await readPassword(session.prompt, options) : undefined;
+    return createFromFile(session, { path, password, idempotencyKey, json });
+  }
+  if (name === undefined || email === undefined) {
+    throw wrongUsage(
+      'A tenant needs --name and --email.',
+      'Or make many: tenant-cli create --from customers.csv',
+    );
+  }
+  return createTenant(session, { ...options, name, email });
+}
+
+type OneTenant = CreateOptions & { name: string; email: string };
+
+async function createTenant(session: Session, options: OneTenant): Promise<ExitCode> {
   const { output, now, prompt } = session;
   const password = await readPassword(prompt, options);
   const deadline = now().getTime() + options.wait * 1_000;
@@ -70,7 +100,7 @@ async function createTenant(session: Session, options: CreateOptions): Promise<E
   }
 }
 
-type Course = { options: CreateOptions; deadline: number; doing: string };
+type Course = { options: OneTenant; deadline: number; doing: string };
 
 async function follow(session: Session, accepted: Accepted, course: Course): Promise<ExitCode> {
   const { api, output, now } = session;
@@ -91,7 +121,7 @@ function acceptedBut(error: Failure, key: string): Failure {
 }
 
 /** A lost answer is asked for once more under the same key, so that no second tenant comes of it. */
-async function request({ api }: Session, options: CreateOptions, password: string) {
+async function request({ api }: Session, options: OneTenant, password: string) {
   const { idempotencyKey: key = randomUUID() } = options;
   const headers = { key, waitSeconds: Math.min(options.wait, silentWaitSeconds) };
   const body = newTenant(options, password);
@@ -104,7 +134,7 @@ async function request({ api }: Session, options: CreateOptions, password: strin
   }
 }
 
-function newTenant(options: CreateOptions, password: string): NewTenant {
+function newTenant(options: OneTenant, password: string): NewTenant {
   const { name, email, adminName, plan, slug } = options;
   return {
     organization_name: name,

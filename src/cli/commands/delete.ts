@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { z } from 'zod';
 import type { CliCommand } from '../cli-command.ts';
 import { Failure, wrongUsage } from '../failure.ts';
 import { notEmpty, wholeNumber } from '../option-values.ts';
@@ -52,9 +53,15 @@ async function purgeTenant(session: Session, key: string, options: DeleteOptions
   return reportChange(session, { key, answer, done: 'is being destroyed.', json: options.json });
 }
 
+const isId = (key: string) => z.uuid().safeParse(key).success;
+
 async function askForSlug({ api, prompt, output }: Session, key: string): Promise<string> {
   if (!prompt.isPossible) {
-    throw wrongUsage('--purge destroys the data for good and needs to be confirmed.', 'Add: --confirm SLUG');
+    const slug = isId(key) ? `<slug>, where the slug is what this says: tenant-cli show ${key}` : key;
+    throw wrongUsage(
+      '--purge destroys the data for good and needs to be confirmed.',
+      `Add: --confirm ${slug}`,
+    );
   }
   const { value: tenant } = await api.findTenant(key);
   await output.say(`This destroys the database of ${printable(tenant.name)} and everything in it, for good.`);

@@ -35,6 +35,7 @@ export function addJobsCommand(program: CliCommand, act: Act): void {
 function addList(jobs: CliCommand, act: Act): void {
   jobs
     .command('list', { isDefault: true })
+    .refusingOtherWords()
     .description('List jobs, the newest first; what `tenant-cli jobs` does.')
     .option('--kind <kind>', 'only these: tenant.provision, reconcile.apply, …', notEmpty)
     .option('--status <status>', 'only those in this state', notEmpty)

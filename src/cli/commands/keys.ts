@@ -19,6 +19,7 @@ export function addKeysCommand(program: CliCommand, act: Act): void {
     .description('Keys to the admin API beside SUPER_ADMIN_KEY, each with what it may do.');
   keys
     .command('list', { isDefault: true })
+    .refusingOtherWords()
     .description('List keys, the newest first; what `tenant-cli keys` does.')
     .withJson()
     .withExamples({ line: 'tenant-cli keys', does: 'who has one, and which nobody uses' })

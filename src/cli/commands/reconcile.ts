@@ -144,11 +144,11 @@ async function decide<Schema extends z.ZodType>(
 
 const jobOf = (value: object) => ('job_id' in value ? String(value.job_id) : '');
 
-/** Nobody knows how it ends, which is neither clean nor a finding. */
+/** Nobody knows yet how it ends. */
 async function notYet({ output }: Session, { wait, json }: ReconcileOptions, jobId = ''): Promise<ExitCode> {
   if (json) await output.json({ job_id: jobId, status: 'pending' });
   await output.say(
     `It is not over after ${wait} s. Is a worker running? Follow it with: tenant-cli jobs show ${printable(jobId)}`,
   );
-  return exitCodes.failed;
+  return exitCodes.partly;
 }

@@ -46,6 +46,7 @@ export function addServersCommand(program: CliCommand, act: Act): void {
 function addList(servers: CliCommand, act: Act): void {
   servers
     .command('list', { isDefault: true })
+    .refusingOtherWords()
     .description('List servers; what `tenant-cli servers` does.')
     .withJson()
     .withExamples({ line: 'tenant-cli servers', does: 'how full each is, and which take tenants' })

@@ -12,6 +12,7 @@ export function addTemplatesCommand(program: CliCommand, act: Act): void {
     .description('The sources that tenants are made of: their versions, and what is not carried.');
   templates
     .command('list', { isDefault: true })
+    .refusingOtherWords()
     .description('List templates; what `tenant-cli templates` does.')
     .withJson()
     .withExamples({
