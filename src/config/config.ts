@@ -273,7 +273,7 @@ export const settings = {
   ),
   TENANT_MANAGER_ADMIN_KEY: commandLine(
     text,
-    'The admin key for that address: the SUPER_ADMIN_KEY of the server.',
+    'The admin key for that address: the SUPER_ADMIN_KEY of the server, or one that tenant-cli keys made.',
     { secret: true },
   ),
 } as const;

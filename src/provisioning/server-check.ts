@@ -12,10 +12,10 @@ import type { RegistryDatabase } from '../registry/registry-database.ts';
 import { listServers } from '../registry/repositories/database-servers.ts';
 import {
   findServerSummary,
+  listWorkingTemplates,
   noteServerCheck,
   type ServerSummary,
 } from '../registry/repositories/server-admin.ts';
-import { listTemplates } from '../registry/repositories/templates.ts';
 import type { ServerDirectory } from './server-directory.ts';
 import type { TemplateLibrary } from './templates.ts';
 
@@ -66,10 +66,13 @@ export function createServerCheck(needs: ServerCheckNeeds) {
   };
 }
 
-/** Whoever is placed there would wait for them; and that they can be made is what matters most. */
+/**
+ * Whoever is placed there would wait for them; and that they can be made is what matters most. One that cannot be
+ * made anywhere is no fault of this server.
+ */
 async function makeTemplates(needs: ServerCheckNeeds, serverId: string, signal: AbortSignal): Promise<void> {
   const server = await needs.servers.get(serverId);
-  for (const template of await listTemplates(needs.registry)) {
+  for (const template of await listWorkingTemplates(needs.registry)) {
     await needs.templates.refresh({ template, server, signal });
   }
 }

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
+import { checkUntestedServers } from '../../src/reconcile/doctor/check-untested-servers.ts';
 import { chooseServer } from '../../src/registry/repositories/database-servers.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { makeSource } from '../support/provisioning-bench.ts';
@@ -69,6 +71,9 @@ describe('an operator', () => {
       timeout: 20_000,
     });
     expect((await data(url)).trouble.message).toContain('refuses the login');
+    expect(await checkUntestedServers({ registry: bench().platform.registry })).toMatchObject([
+      { status: 'warning', subject: 'wrong-login', detail: expect.stringContaining('refuses the login') },
+    ]);
     const opened = await call('PATCH', url, { status: 'open' });
     expect([opened.statusCode, opened.json().code]).toEqual([409, 'server_state_conflict']);
     expect(await data(url)).toMatchObject({ status: 'unchecked' });
@@ -78,6 +83,7 @@ describe('an operator', () => {
       { server: 'wrong-login', templates_dropped: 0 },
     ]);
     expect((await call('GET', url)).statusCode).toBe(404);
+    expect(await checkUntestedServers({ registry: bench().platform.registry })).toEqual([]);
   });
 
   it('is told that a server is known already by another address', async () => {
@@ -96,6 +102,11 @@ describe('an operator', () => {
   });
 
   it('adds a server that takes tenants once it has all that they need', async () => {
+    // One that nobody can make anywhere is no fault of the new server.
+    await bench()
+      .platform.registry.insertInto('templates')
+      .values({ id: randomUUID(), key: 'nowhere', sourceDatabase: 'no_such_source' })
+      .execute();
     const added = await add('eu-2', { weight: 3, capacity_databases: 7 });
     expect(added.statusCode).toBe(201);
     const { id, job_id: job } = added.json().data;

@@ -7,6 +7,7 @@ import { checkQueue } from './check-queue.ts';
 import { checkRegistry } from './check-registry.ts';
 import { checkServers, type Extent } from './check-servers.ts';
 import { checkStuck, checkTemplates } from './check-stuck.ts';
+import { checkUntestedServers } from './check-untested-servers.ts';
 import type { DoctorNeeds, WorkerNeeds } from './doctor-needs.ts';
 import { type Fix, fixServers } from './fix.ts';
 
@@ -66,6 +67,7 @@ function looksHere(needs: DoctorNeeds, worker?: WorkerNeeds['worker']): Look[] {
     ['workers.alive', 'installation', () => checkHeartbeats(needs)],
     ['template.source', 'installation', () => checkTemplates(needs)],
     ['work.stuck', 'installation', () => checkStuck(needs)],
+    ['server.tested', 'installation', () => checkUntestedServers(needs)],
     ['audit.chain', 'installation', () => checkAudit(needs)],
   ];
 }

@@ -2,7 +2,7 @@ import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
 import type { RegistryExecutor, RegistryTransaction } from '../registry-database.ts';
 import type { DatabaseServers } from '../tables.generated.ts';
 import type { DatabaseServerRow } from './database-servers.ts';
-import type { TemplateCopy } from './templates.ts';
+import type { Template, TemplateCopy } from './templates.ts';
 
 /** A server as operators see it: never with its login. */
 export type ServerSummary = Omit<Selectable<DatabaseServers>, 'sealedAdminLogin'> & {
@@ -146,6 +146,23 @@ export async function listCopiesOnServer(
   serverId: string,
 ): Promise<TemplateCopy[]> {
   return executor.selectFrom('templateCopies').selectAll().where('serverId', '=', serverId).execute();
+}
+
+/** Templates of which tenants can be made on some server, and so must be on every one that takes tenants. */
+export async function listWorkingTemplates(executor: RegistryExecutor): Promise<Template[]> {
+  return executor
+    .selectFrom('templates as t')
+    .selectAll('t')
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('templateCopies as c')
+          .select('c.id')
+          .whereRef('c.templateId', '=', 't.id')
+          .where('c.status', '=', 'ready'),
+      ),
+    )
+    .orderBy('t.createdAt')
+    .execute();
 }
 
 /** Forgets a server with nothing on it; tombstones of its tenants stay. @throws 23503 when something is. */
