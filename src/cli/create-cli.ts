@@ -6,7 +6,7 @@ import { type ExitCode, exitCodes } from './failure.ts';
 import { createOutput, type TerminalOutput } from './output.ts';
 import { createPrompt, type TerminalInput } from './prompt.ts';
 import { reportFailure } from './report-failure.ts';
-import type { Act, CreateSuperAdmin, Session } from './session.ts';
+import type { Act, CreateSuperAdmin, OpenConsole, Session } from './session.ts';
 
 export type CliIo = {
   stdin: TerminalInput;
@@ -21,6 +21,8 @@ export type CliNeeds = {
   request: AdminRequest;
   /** undefined over HTTP. */
   createSuperAdmin: CreateSuperAdmin | undefined;
+  /** undefined over HTTP. */
+  openConsole?: OpenConsole | undefined;
   io: CliIo;
   now?: () => Date;
 };
@@ -38,6 +40,7 @@ export function createCli(needs: CliNeeds): (argv: readonly string[]) => Promise
     prompt: createPrompt(io),
     now: needs.now ?? (() => new Date()),
     createSuperAdmin: needs.createSuperAdmin,
+    openConsole: needs.openConsole,
   };
 
   return async (argv) => {

@@ -3,6 +3,7 @@ import { addAuditCommand } from './commands/audit.ts';
 import { addCancelCommand } from './commands/cancel.ts';
 import { addClearCacheCommand } from './commands/clear-cache.ts';
 import { addCompletionCommand } from './commands/completion.ts';
+import { addConsoleCommand } from './commands/console.ts';
 import { addCreateCommand } from './commands/create.ts';
 import { addDeleteCommand } from './commands/delete.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -84,6 +85,7 @@ const commandAdders = [
   addDeleteCommand,
   addUndeleteCommand,
   addUsersCommand,
+  addConsoleCommand,
   addRotateCredentialsCommand,
   addClearCacheCommand,
   addTemplatesCommand,

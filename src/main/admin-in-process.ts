@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AdminCall } from '../cli/admin-request.ts';
 import type { Config } from '../config/load-config.ts';
+import { createTenantLogins } from '../provisioning/tenant-login.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { assemble } from './assemble.ts';
 import { assembleApi } from './assemble-api.ts';
@@ -37,10 +38,14 @@ export function createAdminInProcess() {
     const api = await assembleApi(
       plan,
       assembly,
-      assembleHealth(platform, { dispatch: assembly.dispatch, isServing: () => true, isStopping: shutdown.isStopping }),
+      assembleHealth(platform, {
+        dispatch: assembly.dispatch,
+        isServing: () => true,
+        isStopping: shutdown.isStopping,
+      }),
     );
     shutdown.onStop('api', 1_000, () => api.app.close());
-    return api;
+    return { ...api, platform };
   }
 
   const reach = () => {
@@ -65,6 +70,11 @@ export function createAdminInProcess() {
     async createSuperAdmin(input: { email: string; password: string; name?: string }) {
       const { identity } = await reach();
       return identity.createSuperAdmin(input);
+    },
+
+    async openTenantLogin(tenantId: string) {
+      const { platform } = await reach();
+      return createTenantLogins(platform)(tenantId, { kind: 'operator', id: 'cli' });
     },
 
     stop: () => shutdown.stop(),

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { AdminRequest } from '../cli/admin-request.ts';
 import { createCli } from '../cli/create-cli.ts';
 import { createHttpAdminRequest } from '../cli/http-admin-client.ts';
-import type { CreateSuperAdmin } from '../cli/session.ts';
+import { runPsql } from '../cli/run-psql.ts';
+import type { CreateSuperAdmin, OpenConsole } from '../cli/session.ts';
 import { settings } from '../config/config.ts';
 import { findValue, readEnvironment } from '../config/read-environment.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -15,6 +16,7 @@ const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: 
 
 type Reach = Pick<ReturnType<typeof createAdminInProcess>, 'request' | 'stop'> & {
   createSuperAdmin: CreateSuperAdmin | undefined;
+  openConsole: OpenConsole | undefined;
 };
 
 /** The admin API of a running deployment when one is named, else the same code in this process. */
@@ -23,7 +25,12 @@ function reachAdminApi(): Reach {
   const read = (name: 'TENANT_MANAGER_URL' | 'TENANT_MANAGER_ADMIN_KEY') =>
     findValue(name, settings[name], environment)?.value;
   const [url, key] = [read('TENANT_MANAGER_URL'), read('TENANT_MANAGER_ADMIN_KEY')];
-  if (url === undefined && key === undefined) return createAdminInProcess();
+  if (url === undefined && key === undefined) {
+    const admin = createAdminInProcess();
+    const openConsole: OpenConsole = async (tenantId, given) =>
+      runPsql({ login: await admin.openTenantLogin(tenantId), arguments: given, environment });
+    return { ...admin, openConsole };
+  }
   if (url === undefined || key === undefined) {
     throw errors.configurationInvalid(
       'Set both TENANT_MANAGER_URL and TENANT_MANAGER_ADMIN_KEY to use a running deployment, or neither.',
@@ -38,17 +45,18 @@ function reachAdminApi(): Reach {
       return request(call);
     },
     createSuperAdmin: undefined,
+    openConsole: undefined,
     stop: async () => undefined,
   };
 }
 
 async function main(argv: readonly string[]): Promise<number> {
   const { NO_COLOR, TERM } = readEnvironment();
-  const { request, createSuperAdmin, stop } = reachAdminApi();
+  const { request, createSuperAdmin, openConsole, stop } = reachAdminApi();
   const { stdin, stdout, stderr } = process;
   const io = { stdin, stdout, stderr, noColor: NO_COLOR !== undefined || TERM === 'dumb' };
   try {
-    return await createCli({ version, request, createSuperAdmin, io })(argv);
+    return await createCli({ version, request, createSuperAdmin, openConsole, io })(argv);
   } finally {
     await stop();
   }
