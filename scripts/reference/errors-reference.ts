@@ -1,5 +1,6 @@
 import type { AppError } from '../../src/errors/app-error.ts';
 import { requestErrors } from '../../src/errors/request-errors.ts';
+import { serverErrors } from '../../src/errors/server-errors.ts';
 import { systemErrors } from '../../src/errors/system-errors.ts';
 import { tenantErrors } from '../../src/errors/tenant-errors.ts';
 import { code, escapeText, generatedNote, markdownTable } from './markdown.ts';
@@ -34,6 +35,7 @@ Every error of the API is a problem document (\`application/problem+json\`, RFC 
 const sections = [
   { title: 'What the request did', text: '', factories: requestErrors },
   { title: 'The state of the tenant', text: '', factories: tenantErrors },
+  { title: 'Database servers', text: '', factories: serverErrors },
   {
     title: 'The installation',
     text: 'What is wrong with the installation is told to operators: in the log, by the health checks and at the start of a process. Callers of the API learn of a 500 as `internal_error` only, of a 503 its title.\n\n',

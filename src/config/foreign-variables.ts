@@ -10,8 +10,6 @@ import { postgresUrl } from './special-values.ts';
 const ignored: Readonly<Record<string, string>> = {
   ENABLE_MULTI_USER: 'every installation is multi-user',
   ENABLE_HTTPS: 'TLS ends at the reverse proxy',
-  ENABLE_METRICS: 'metrics are not in this version',
-  ENABLE_RATE_LIMITING: 'rate limits are not in this version',
   ENABLE_QUOTAS: 'quotas are not in this version',
   ENABLE_MULTI_REGION: 'placement by region is not in this version',
   SMTP_HOST: 'mail is not in this version',

@@ -56,7 +56,9 @@ export function createLoginLockout({ openTallies, onLimited }: LoginLockoutNeeds
 
   async function settle(counted: readonly Counted[], pair: string): Promise<void> {
     await Promise.all(counted.map(({ reason, key }) => tallies[reason].takeBack(key)));
-    await Promise.all([tallies.login_pair.clear(pair), known.add(pair)]);
+    await Promise.all([tallies.login_pair.clear(pair), known.clear(pair)]);
+    // Begins the 30 days anew.
+    await known.add(pair);
   }
 
   return {

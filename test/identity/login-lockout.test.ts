@@ -103,3 +103,21 @@ test('it is over after a quarter of an hour, however often it was tried meanwhil
     vi.useRealTimers();
   }
 });
+
+test('an address stays known for 30 days after the last login there', async () => {
+  vi.useFakeTimers();
+  try {
+    const { guess, logIn } = open();
+    await logIn('owner@x.example', 'home');
+    vi.advanceTimersByTime(29 * 86_400_000);
+    await logIn('owner@x.example', 'home');
+    vi.advanceTimersByTime(29 * 86_400_000);
+    await times(101, (at) => guess('owner@x.example', `attacker ${at}`));
+    expect(await logIn('owner@x.example', 'home')).toBe('in');
+    vi.advanceTimersByTime(31 * 86_400_000);
+    await times(101, (at) => guess('owner@x.example', `attacker ${at}`));
+    expect(await logIn('owner@x.example', 'home')).toBe('too_many_attempts');
+  } finally {
+    vi.useRealTimers();
+  }
+});
