@@ -55,8 +55,6 @@ export function createCredentialRotation(needs: RotationNeeds) {
   };
 }
 
-export type RotateCredentials = ReturnType<typeof createCredentialRotation>;
-
 type Ask = { tenantId: string; request: ChangeRequest };
 
 async function rotate(needs: RotationNeeds, session: ServerSession, ask: Ask): Promise<Rotation> {
