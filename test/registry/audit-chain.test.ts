@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createMasterSeal } from '../../src/registry/master-seal.ts';
+import { grantToRuntime } from '../../src/registry/migrate-registry.ts';
+import { openRegistry, type RegistryDatabase } from '../../src/registry/registry-database.ts';
 import { sealAuditRows, verifyAuditChain } from '../../src/registry/repositories/audit-chain.ts';
 import { recordAudit, systemActor } from '../../src/registry/repositories/audit-log.ts';
 import { runOn } from '../support/provisioning-bench.ts';
@@ -94,6 +98,43 @@ describe('the chain of the audit log', () => {
         .set({ hash: Buffer.alloc(32) })
         .execute(),
     ).rejects.toThrow(/append-only/);
+  });
+});
+
+describe('a runtime login that owns nothing', () => {
+  const login = { user: `runtime_${randomUUID().slice(0, 8)}`, password: 'of the runtime' };
+  let runtime: RegistryDatabase;
+  beforeAll(async () => {
+    await tamper(`CREATE ROLE ${login.user} LOGIN PASSWORD '${login.password}'`);
+    await grantToRuntime(registry.database, login.user);
+    runtime = openRegistry({
+      login: { ...registry.login, ...login },
+      applicationName: 'test',
+      poolMax: 2,
+      poolTimeoutMs: 10_000,
+      onConnectionError: (error) => {
+        throw error;
+      },
+    });
+  });
+  afterAll(async () => {
+    await runtime.destroy();
+    await tamper(`DROP OWNED BY ${login.user}; DROP ROLE ${login.user}`);
+  });
+
+  it('adds to the log, seals and verifies it', async () => {
+    await recordAudit(runtime, { actor: systemActor, action: 'test.runtime' });
+    expect(await sealAuditRows(runtime, { digest, limit: 100 })).toBe(6);
+    expect(await sealAuditRows(runtime, { digest, limit: 100 })).toBe(0);
+    expect(await verifyAuditChain(runtime, digest)).toMatchObject({ sealed: 6, broken: undefined });
+  });
+
+  it.each(['audit_log', 'audit_chain'])('has no right to change %s, whatever triggers say', async (table) => {
+    await seal();
+    for (const statement of [`DELETE FROM ${table}`, `TRUNCATE ${table}`]) {
+      await expect(sql.raw(statement).execute(runtime)).rejects.toThrow(/permission denied/);
+    }
+    expect(await verify()).toMatchObject({ sealed: 5, broken: undefined });
   });
 });
 
