@@ -7,10 +7,13 @@ import { startTestRedis, type TestRedis } from '../test/support/redis-server.ts'
 export type BenchServers = { postgres: TestPostgres; redis: TestRedis };
 
 /** Servers of its own, durable as in production: with fsync off, a commit would cost nothing. */
-export async function withServers<Result>(work: (servers: BenchServers) => Promise<Result>): Promise<Result> {
+export async function withServers<Result>(
+  work: (servers: BenchServers) => Promise<Result>,
+  settings: Record<string, string> = {},
+): Promise<Result> {
   const postgres = await startTestPostgres({
     fsync: true,
-    settings: { shared_buffers: '512MB', max_wal_size: '4GB' },
+    settings: { shared_buffers: '512MB', max_wal_size: '4GB', ...settings },
   });
   const { dataDir } = postgres;
   endWithProcess({ pidFile: join(dataDir, 'postmaster.pid'), signal: 'QUIT', folder: dirname(dataDir) });

@@ -5,6 +5,11 @@ import type { Fleet } from './fleet.ts';
 const days = 365;
 export const password = 'Test123!';
 
+const tenantPrefix = '0199a0aa-0000-7000-8000-';
+const personPrefix = '0199a0aa-0000-7000-9000-';
+const uuidOf = (prefix: string) => `('${prefix}' || lpad(to_hex(n), 12, '0'))::uuid`;
+const [tenant, person] = [uuidOf(tenantPrefix), uuidOf(personPrefix)];
+
 /**
  * Tenants as rows only: no database, no role. Each has an admin who can log in, one in fifty is suspended, and the
  * names are those of a directory: some words in many of them.
@@ -14,7 +19,7 @@ export async function fillRegistry({ inRegistry }: Fleet, tenants: number): Prom
   await inRegistry(`
     INSERT INTO tenant_registry (id, slug, name, status, plan, server_id, database_id, database_name, migrator_role,
                                  application_role, sealed_data_key, sealed_application_password, created_at, activated_at)
-    SELECT uuid(lpad(to_hex(n), 32, '0')), 'company-' || n,
+    SELECT ${tenant}, 'company-' || n,
            (ARRAY['Northern', 'Blue', 'First', 'United', 'Green'])[1 + n % 5] || ' '
              || (ARRAY['Bakery', 'Foundry', 'Clinic', 'Logistics', 'Press', 'Garage', 'Studio'])[1 + n % 7] || ' ' || n,
            CASE WHEN n % 50 = 0 THEN 'suspended' ELSE 'active' END::tenant_status, 'free',
@@ -23,18 +28,15 @@ export async function fillRegistry({ inRegistry }: Fleet, tenants: number): Prom
       FROM generate_series(1, ${tenants}) n, LATERAL (SELECT now() - n * interval '${days} days' / ${tenants} AS at) made`);
   await inRegistry(`
     INSERT INTO global_users (id, email, password_hash)
-    SELECT uuid(lpad(to_hex(n), 32, 'f')), 'admin' || n || '@rows.example', '${hash}' FROM generate_series(1, ${tenants}) n`);
+    SELECT ${person}, 'admin' || n || '@rows.example', '${hash}' FROM generate_series(1, ${tenants}) n`);
   await inRegistry(`
     INSERT INTO tenant_members (tenant_id, user_id, role)
-    SELECT uuid(lpad(to_hex(n), 32, '0')), uuid(lpad(to_hex(n), 32, 'f')), 'ADMIN' FROM generate_series(1, ${tenants}) n`);
+    SELECT ${tenant}, ${person}, 'ADMIN' FROM generate_series(1, ${tenants}) n`);
   await inRegistry(`
     INSERT INTO provisioning_runs (id, tenant_id, generation, kind, status, way, started_at, finished_at)
-    SELECT gen_random_uuid(), uuid(lpad(to_hex(n), 32, '0')), 1, 'provision', 'completed', 'clone', now(), now()
+    SELECT gen_random_uuid(), ${tenant}, 1, 'provision', 'completed', 'clone', now(), now()
       FROM generate_series(1, ${tenants}) n`);
   await inRegistry('VACUUM ANALYZE');
 }
 
-export const idOf = (tenant: number): string => {
-  const hex = tenant.toString(16).padStart(32, '0');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-};
+export const idOf = (number: number): string => tenantPrefix + number.toString(16).padStart(12, '0');

@@ -1,0 +1,62 @@
+import { text } from 'node:stream/consumers';
+import { createKeepAliveClient } from '../test/support/keep-alive-client.ts';
+import { createSeededRandom } from '../test/support/seeded-random.ts';
+import type { Load, LoadReport } from './load.ts';
+import { quantile } from './statistics.ts';
+
+const load = JSON.parse(await text(process.stdin)) as Load;
+const client = createKeepAliveClient(load.origin);
+const random = createSeededRandom(load.seed);
+const times: number[] = [];
+const faults: Record<string, number> = {};
+const choose = chooser(load);
+const begin = performance.now();
+const end = begin + load.forMs;
+
+/** By Zipf's law the k-th tenant is asked for as often as 1 / k^s says. */
+function chooser({ tenants, zipf }: Load): () => number {
+  if (zipf === undefined) return () => random.below(tenants.length);
+  const sums: number[] = [];
+  let sum = 0;
+  for (let rank = 1; rank <= tenants.length; rank += 1) {
+    sum += 1 / rank ** zipf;
+    sums.push(sum);
+  }
+  return () => {
+    const at = (random.below(1_000_000) / 1_000_000) * sum;
+    const index = sums.findIndex((each) => each >= at);
+    return index < 0 ? tenants.length - 1 : index;
+  };
+}
+
+async function ask(): Promise<void> {
+  const tenant = load.tenants[choose()];
+  if (tenant === undefined) throw new Error('There is no such tenant.');
+  const begun = performance.now();
+  const answer = await client
+    .get(load.path, { authorization: `Bearer ${tenant.token}` })
+    .catch((error: Error) => ({ status: 0, text: error.message }));
+  if (answer.status === 200 && answer.text === tenant.expected) {
+    times.push(performance.now() - begun);
+    return;
+  }
+  const fault =
+    answer.status === 200 ? 'the rows of another' : `${answer.status} ${answer.text.slice(0, 80)}`;
+  faults[fault] = (faults[fault] ?? 0) + 1;
+}
+
+await Promise.all(
+  Array.from({ length: load.clients }, async () => {
+    while (performance.now() < end) await ask();
+  }),
+);
+const seconds = (performance.now() - begin) / 1_000;
+client.close();
+const report: LoadReport = {
+  perSecond: times.length / seconds,
+  p50: quantile(times, 0.5),
+  p99: quantile(times, 0.99),
+  served: times.length,
+  faults,
+};
+process.stdout.write(JSON.stringify(report));

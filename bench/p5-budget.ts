@@ -1,0 +1,199 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { startPgBouncer } from '../test/support/pgbouncer.ts';
+import { type BenchServers, openAdmin, withServers } from './bench-server.ts';
+import type { Benchmark, BenchOptions } from './benchmark.ts';
+import { type Fleet, startFleet } from './fleet.ts';
+import { applyLoad, type Load } from './load.ts';
+import { faultsOf } from './p4-routing.ts';
+import { makeRealTenants, type RealTenant, readCanary } from './real-tenants.ts';
+import { type Goal, type Measurement, medianOf, ratioGoal, type Section } from './result.ts';
+import { type RivalKind, startRival } from './rivals.ts';
+import { type Trial, takeTurns, type Way } from './take-turns.ts';
+
+/** So many seats a worker keeps for itself with one run at a time. */
+const workerSeats = 6;
+const forMs = { full: 5_000, small: 500 } as const;
+const plans = {
+  full: { tenants: 50, budgets: [60, 40], clients: [10, 20, 50] },
+  small: { tenants: 10, budgets: [8], clients: [4] },
+} as const;
+const rivals: readonly RivalKind[] = [
+  'one pool',
+  'least recently used',
+  'a connection for each request',
+  'PgBouncer',
+];
+const ours = 'tenant-manager';
+
+const fewConnections = { max_connections: '100' };
+
+export const p5: Benchmark = {
+  id: 'P5',
+  title: 'Many tenants, few connections',
+  about:
+    'Fifty tenants share a budget of connections; `max_connections` is 100. Clients ask for one row of a random tenant, again as soon as they have it. Measured beside what one finds when one looks for it: a cache of `pg.Pool`s of which the least recently used is ended, a connection for each request, the cache behind PgBouncer, and, as the floor, one pool on one database for all. What fails there is counted and does not count as served.',
+  run: (options) =>
+    withServers(async (servers) => {
+      const plan = plans[options.isSmall ? 'small' : 'full'];
+      const sections: Section[] = [];
+      for (const budget of plan.budgets) {
+        options.say(`P5: ${plan.tenants} tenants on ${budget} connections`);
+        const fleet = await startFleet(servers, {
+          warmPool: 0,
+          environment: {
+            MAX_TOTAL_CONNECTIONS: String(budget + workerSeats),
+            QUEUE_CONCURRENCY: '1',
+            REGISTRY_DB_POOL_MAX: '5',
+            LEASE_TIMEOUT_MS: '20000',
+          },
+        });
+        try {
+          const tenants = await makeRealTenants(fleet, plan.tenants);
+          for (const clients of plan.clients) {
+            sections.push(await measure({ servers, fleet, tenants, budget, clients }, options));
+          }
+        } finally {
+          await fleet.stop();
+        }
+      }
+      return sections;
+    }, fewConnections),
+};
+
+type Place = {
+  servers: BenchServers;
+  fleet: Fleet;
+  tenants: readonly RealTenant[];
+  budget: number;
+  clients: number;
+};
+
+async function measure(place: Place, options: BenchOptions): Promise<Section> {
+  const { fleet, tenants, budget, clients } = place;
+  options.say(`P5: ${clients} clients`);
+  const field = await openField(place);
+  const load = { path: readCanary, clients, forMs: forMs[options.isSmall ? 'small' : 'full'] };
+  const losses = new Map<string, string[]>();
+
+  async function runOurs(round: number): Promise<Trial> {
+    const stopWatching = await watchSessions(place.servers);
+    const report = await applyLoad({ ...load, origin: fleet.api.origin, tenants, seed: round + 10 });
+    const most = await stopWatching();
+    const excess = most > budget ? [`${most} connections were open`] : [];
+    return { value: report.perSecond, faults: [...faultsOf(report), ...excess] };
+  }
+
+  async function runRival({ kind, origin, tenants: asked }: Opponent, round: number): Promise<Trial> {
+    const report = await applyLoad({ ...load, origin, tenants: asked, seed: round + 10 });
+    const lost = Object.values(report.faults).reduce((sum, count) => sum + count, 0);
+    const share = ((100 * lost) / Math.max(1, lost + report.served)).toFixed(1);
+    losses.set(kind, [...(losses.get(kind) ?? []), `${share} %`]);
+    return { value: report.perSecond, faults: [] };
+  }
+
+  const what = `${clients} clients, at most ${budget} connections.`;
+  const ways: Way[] = [
+    { name: ours, floor: 'one pool', what, unit: 'per s', run: runOurs },
+    ...field.opponents.map(
+      (opponent): Way => ({
+        name: opponent.kind,
+        what: 'The same clients.',
+        unit: 'per s',
+        run: (round) => runRival(opponent, round),
+      }),
+    ),
+  ];
+  const measurements = await takeTurns({ ways, rounds: options.rounds }).finally(field.stop);
+  return {
+    title: `${tenants.length} tenants on ${budget} connections, ${clients} clients`,
+    measurements,
+    notes: [...losses].map(([kind, shares]) => `${kind}: of its requests failed ${shares.join(', ')}`),
+    goals: goalsOf(measurements, tenants.length <= budget),
+  };
+}
+
+type Opponent = { kind: RivalKind; origin: string; tenants: Load['tenants'] };
+
+/** The other ways, each as a process, and the pooler that one of them has in between. */
+async function openField({ servers, fleet, tenants, budget }: Place) {
+  const { host, port, admin } = servers.postgres;
+  const [first] = tenants;
+  if (first === undefined) throw new Error('There is no tenant.');
+  const bouncer = await startPgBouncer({
+    server: servers.postgres,
+    mode: 'transaction',
+    isLenient: true,
+    poolSize: 1,
+  });
+  const start = async (kind: RivalKind) => {
+    const isOne = kind === 'one pool';
+    const rival = await startRival({
+      kind,
+      jwtSecret: fleet.deployment.environment.JWT_SECRET ?? '',
+      login: { host, port: kind === 'PgBouncer' ? bouncer.port : port, ...admin },
+      databaseOf: Object.fromEntries(
+        tenants.map(({ id, database }) => [id, isOne ? first.database : database]),
+      ),
+      // As many pools as there may be connections; behind PgBouncer connections cost nothing.
+      maxConnections: kind === 'PgBouncer' ? tenants.length : budget,
+      connectionsPerTenant: 10,
+    });
+    // The one pool leads to one database, whoever asks.
+    const asked = isOne ? tenants.map(({ token }) => ({ token, expected: first.expected })) : tenants;
+    return { kind, origin: rival.origin, tenants: asked, stop: rival.stop };
+  };
+  const opponents = await Promise.all(rivals.map(start));
+  return {
+    opponents,
+    async stop(): Promise<void> {
+      await Promise.all(opponents.map(({ stop }) => stop()));
+      await bouncer.stop();
+    },
+  };
+}
+
+function goalsOf([value, ...others]: readonly Measurement[], fits: boolean): Goal[] {
+  const [floor, lru, , bouncer] = others;
+  if (value === undefined || floor === undefined || lru === undefined || bouncer === undefined) return [];
+  const isClean = value.errors.length === 0;
+  return [
+    {
+      text: 'nothing fails, and the budget is never exceeded',
+      verdict: isClean ? 'met' : 'missed',
+      finding: isClean ? `${medianOf(value).toFixed(0)} per s` : `${value.errors.length} errors`,
+    },
+    ...(fits
+      ? [
+          ratioGoal('at least 0.9 of one pool on one database', {
+            value,
+            base: floor,
+            bound: { atLeast: 0.9 },
+          }),
+        ]
+      : [
+          ratioGoal('at least 3 × the least recently used', { value, base: lru, bound: { atLeast: 3 } }),
+          ratioGoal('more than PgBouncer', { value, base: bouncer, bound: { atLeast: 1 } }),
+        ]),
+  ];
+}
+
+/** @returns what stops it, and gives the most sessions of tenants' application roles in any look. */
+async function watchSessions({ postgres }: BenchServers): Promise<() => Promise<number>> {
+  const admin = await openAdmin(postgres, 'postgres');
+  let [most, isStopped] = [0, false];
+  const watching = (async () => {
+    while (!isStopped) {
+      const { rows } = await admin.query<{ count: number }>(
+        "SELECT count(*)::int AS count FROM pg_stat_activity WHERE usename ~ '^a_'",
+      );
+      most = Math.max(most, rows[0]?.count ?? 0);
+      await delay(10);
+    }
+  })();
+  return async () => {
+    isStopped = true;
+    await watching;
+    await admin.end();
+    return most;
+  };
+}
