@@ -25,6 +25,7 @@ const goodBodies: Readonly<Record<string, Record<string, unknown>>> = {
     admin_email: 'mass@example.com',
     admin_password: 'correct horse 7 battery',
   },
+  'POST /api/admin/tenants/bulk': { tenants: [{}] },
   'PATCH /api/admin/tenants/:id': { name: 'Mallory' },
   'POST /api/admin/keys': { name: 'mass assignment', scope: 'read' },
   'POST /api/admin/servers': {
