@@ -40,6 +40,8 @@ export type ServerReport = {
 };
 
 const statementTimeoutMs = 10_000;
+/** How long another test of the same server is waited for: it may make templates. */
+const turnMs = 120_000;
 
 /**
  * Tests a server as whoever makes tenants there will use it, and makes the templates there. Workers only: they have
@@ -53,10 +55,7 @@ export function createServerCheck(needs: ServerCheckNeeds) {
     const row = await findServerSummary(registry, { id: serverId });
     if (row === undefined) throw errors.notFound('database server');
     try {
-      const { versionNum, report } = await look(needs, row);
-      await makeTemplates(needs, serverId, signal);
-      await noteServerCheck(registry, serverId, { versionNum });
-      return report;
+      return await test(needs, row, signal);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       const found = { troubleCode: error.code, troubleDetail: error.message };
@@ -77,7 +76,7 @@ async function makeTemplates(needs: ServerCheckNeeds, serverId: string, signal: 
   }
 }
 
-async function look(needs: ServerCheckNeeds, row: ServerSummary) {
+async function test(needs: ServerCheckNeeds, row: ServerSummary, signal: AbortSignal): Promise<ServerReport> {
   // Once more, and here: a name may have come to stand for another address, and does so for this machine.
   if (!row.isFromEnvironment) await assertAllowed(needs, row);
   const server = await needs.servers.get(row.id);
@@ -86,13 +85,20 @@ async function look(needs: ServerCheckNeeds, row: ServerSummary) {
   try {
     if (!session.features.isDirect) await assertNoPooler(needs, row, server);
     assertFit(row.name, server.admin.user, session.features);
+    // Until the outcome is noted: added under two names at once, one of them is to find the other.
+    if (!(await session.lock('server-check', turnMs))) throw errors.serverBusy('it is being tested already');
     const { maxConnections, startedAt } = await readConnectionRoom(session);
     const unknown = await assertUnknown(needs, row, startedAt);
+    await makeTemplates(needs, row.id, signal);
     const { versionNum } = session.features;
-    const { version } = judgeVersion(versionNum);
-    const login = server.admin.user;
-    const about = { server: row.name, version, connections: maxConnections, login };
-    return { versionNum, report: { ...about, not_compared_with: unknown } };
+    await noteServerCheck(needs.registry, row.id, { versionNum });
+    return {
+      server: row.name,
+      version: judgeVersion(versionNum).version,
+      connections: maxConnections,
+      login: server.admin.user,
+      not_compared_with: unknown,
+    };
   } finally {
     await session.close();
   }

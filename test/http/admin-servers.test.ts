@@ -8,7 +8,8 @@ import { canary, servers, useServersBench } from './servers-bench.ts';
 
 failOnLeaks();
 
-const { bench, second, call, data, add, registryRows, databases, said } = useServersBench();
+const { bench, second, call, data, add, drain, remove, registryRows, databases, kept, said } =
+  useServersBench();
 const operator = { actor: { kind: 'operator', id: 'test' }, requestId: 'test' } as const;
 
 describe('an operator', () => {
@@ -133,6 +134,33 @@ describe('an operator', () => {
       trouble: null,
       version: expect.stringMatching(/^\d+\.\d+$/),
       template_copies: 1,
+    });
+  });
+
+  it('adds a server under two names at once, and one of them finds the other', async () => {
+    await drain('eu-2');
+    await remove('eu-2');
+    const names = ['twin-a', 'twin-b'];
+    await Promise.all([add('twin-a'), add('twin-b', { host: 'localhost' })]);
+    const states = () => Promise.all(names.map((name) => data(`${servers}/${name}`)));
+    await vi.waitFor(
+      async () => expect((await states()).map(({ checked_at: at }) => at)).not.toContain(null),
+      { timeout: 30_000 },
+    );
+    const found = await states();
+    expect(found.map(({ status }) => status).sort()).toEqual(['open', 'unchecked']);
+    const [loser] = found.filter(({ status }) => status === 'unchecked');
+    expect(loser.trouble).toMatchObject({
+      code: 'server_unfit',
+      message: expect.stringContaining('another address'),
+    });
+    for (const name of names) {
+      if (name !== loser.name) await drain(name);
+      await remove(name);
+    }
+    await add('eu-2', { weight: 3, capacity_databases: 7 });
+    await vi.waitFor(async () => expect((await data(`${servers}/eu-2`)).status).toBe('open'), {
+      timeout: 30_000,
     });
   });
 
@@ -262,19 +290,11 @@ describe('changes', () => {
 
 describe('the login of an added server', () => {
   it('is in no answer, no log line, no job and no row in clear', async () => {
-    const dump = async (table: 'tasks' | 'auditLog' | 'outbox' | 'databaseServers') =>
-      JSON.stringify(await bench().platform.registry.selectFrom(table).selectAll().execute());
-    const places = {
-      ...said(),
-      tasks: await dump('tasks'),
-      audit: await dump('auditLog'),
-      outbox: await dump('outbox'),
-      servers: await dump('databaseServers'),
-    };
+    const places = { ...said(), ...(await kept()) };
     expect(Object.entries(places).flatMap(([name, text]) => (text.includes(canary) ? [name] : []))).toEqual(
       [],
     );
     expect(places.tasks).toContain('servers.check');
-    expect(places.audit).toContain('platform');
+    expect(places.auditLog).toContain('platform');
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { App } from '../../src/http/app.ts';
 import { adminServersRoutes } from '../../src/http/routes/admin-servers.ts';
 import { createServerAdministration } from '../../src/provisioning/server-administration.ts';
@@ -66,10 +66,25 @@ export function useServersBench() {
     data: async (url: string) => (await call('GET', url)).json().data,
     add: (name: string, more: object = {}) => call('POST', servers, { name, ...login(), ...more }),
     registryRows: async () => ({ servers: await idsOf('databaseServers'), tasks: await idsOf('tasks') }),
+    drain: (name: string) => call('PATCH', `${servers}/${name}`, { status: 'draining' }),
+    /** Its warm databases may be on their way out. */
+    remove: (name: string) =>
+      vi.waitFor(async () => expect((await call('DELETE', `${servers}/${name}`)).statusCode).toBe(200), {
+        timeout: 30_000,
+      }),
     /** What is on the second server, templates of the platform included. */
     async databases(): Promise<string[]> {
       const asked = "SELECT datname FROM pg_database WHERE NOT datistemplate OR datname LIKE 'tm\\_%'";
       return (await runOn(second, 'postgres', asked)).rows.map(({ datname }) => datname).sort();
+    },
+    /** Rows in which something of a server may be. */
+    async kept(): Promise<Record<string, string>> {
+      const tables = ['tasks', 'auditLog', 'outbox', 'databaseServers'] as const;
+      const dump = (table: (typeof tables)[number]) =>
+        bench.platform.registry.selectFrom(table).selectAll().execute();
+      return Object.fromEntries(
+        await Promise.all(tables.map(async (table) => [table, JSON.stringify(await dump(table))])),
+      );
     },
     /** Everything that was said aloud. */
     said: () => ({
