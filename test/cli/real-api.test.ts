@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHttpAdminRequest } from '../../src/cli/http-admin-client.ts';
 import { createDeployment, type Deployment } from '../support/deployment.ts';
@@ -114,10 +117,44 @@ describe('against api and worker processes', () => {
     expect(missing.stderr).toContain('source_database_missing');
   });
 
+  test('a tenant is changed, given new passwords, and looked at', async () => {
+    expect((await create('Zeta')).exitCode).toBe(0);
+    expect(await json('set', 'zeta', '--plan', 'enterprise', '--tags', 'vip')).toMatchObject({
+      plan: 'enterprise',
+      tags: ['vip'],
+    });
+    const rotated = await run('rotate-credentials', 'zeta', '--reason', 'seen');
+    expect([rotated.exitCode, rotated.stderr]).toEqual([0, '✓ zeta has new passwords.\n']);
+    expect((await json('read-only', 'zeta')).status).toBe('read_only');
+    expect((await json('clear-cache', '--all')).cleared).toBe('all');
+    expect((await json('users', 'zeta'))[0].email).toBe('admin@zeta.example');
+    const { jobs } = await json('info', 'zeta');
+    expect(jobs.map(({ kind }: { kind: string }) => kind)).toEqual([
+      'tenant.rotate-credentials',
+      'tenant.provision',
+    ]);
+    const { totals, budgets } = await json('pools');
+    expect([totals.processes, budgets.length]).toEqual([2, 1]);
+    expect((await run('pools')).stdout).toMatch(/^tm-api-\w+ /m);
+  });
+
+  test('create --from makes what is right in a file, and says what is not', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tenant-cli-'));
+    const path = join(folder, 'many.csv');
+    const lines = ['Eta', 'X', 'Theta'].map((name) => `${name},a@${name.toLowerCase()}.example,${password}`);
+    writeFileSync(path, ['name,email,password', ...lines].join('\n'));
+    const { exitCode, stderr } = await run('create', '--from', path);
+    rmSync(folder, { recursive: true });
+    expect([exitCode, stderr]).toEqual([3, expect.stringContaining('✗ line 3: --name: must have 2 to 255')]);
+    for (const slug of ['eta', 'theta']) {
+      await expect.poll(async () => (await json('show', slug)).status, { timeout: 20_000 }).toBe('active');
+    }
+  });
+
   test('figures and health are shown', async () => {
     const stats = await json('stats');
     expect(stats.tenants.total).toBeGreaterThan(0);
-    expect((await run('stats')).stdout).toMatch(/^ {2}by plan +free \d+$/m);
+    expect((await run('stats')).stdout).toMatch(/^ {2}by plan +enterprise 1, free \d+$/m);
     expect((await json('health')).service).toBe('tenant-manager');
   });
 
