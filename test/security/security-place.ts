@@ -178,9 +178,3 @@ export async function openSecurityPlace(environment: Record<string, string> = {}
     },
   };
 }
-
-/** What a refusal says, without what differs from request to request. */
-export function refusalOf(answer: LightMyRequestResponse) {
-  const { request_id: _id, instance: _instance, ...rest } = answer.json();
-  return { status: answer.statusCode, code: rest.code, type: answer.headers['content-type'], body: rest };
-}
