@@ -290,7 +290,7 @@ describe('changes', () => {
 
 describe('the login of an added server', () => {
   it('is in no answer, no log line, no job and no row in clear', async () => {
-    const places = { ...said(), ...(await kept()) };
+    const places: Record<string, string> = { ...said(), ...(await kept()) };
     expect(Object.entries(places).flatMap(([name, text]) => (text.includes(canary) ? [name] : []))).toEqual(
       [],
     );
