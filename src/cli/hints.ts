@@ -30,6 +30,8 @@ const optionOfField: Readonly<Record<string, string>> = {
   reason: '--reason',
   status: '--status',
   q: '--q',
+  kind: '--kind',
+  tags: '--tags',
   limit: '--limit',
   cursor: '--cursor',
   grace_days: '--grace-days',
@@ -77,5 +79,6 @@ function hintAbout({ code, path = '', detail = '' }: Refused): string | undefine
 /** The option that a field of the API is given by; the field's own name if there is none. */
 export function optionOf(path: string): string {
   const field = path.replace(/^(body|query|querystring|params)[./]/, '').replace(/^\//, '');
-  return optionOfField[field] ?? field;
+  // One of several values of an option.
+  return optionOfField[field] ?? optionOfField[field.replace(/\.\d+$/, '')] ?? field;
 }

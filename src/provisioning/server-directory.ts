@@ -15,7 +15,7 @@ const environmentServerName = 'default';
 /** Under which the login of an added server is sealed. */
 export const adminLoginColumn = 'admin_login';
 
-const tlsShape: z.ZodType<ServerTls> = z.discriminatedUnion('mode', [
+export const tlsShape: z.ZodType<ServerTls> = z.discriminatedUnion('mode', [
   z.object({ mode: z.literal('disable') }),
   z.object({ mode: z.literal('require') }),
   z.object({ mode: z.literal('verify-full'), ca: z.string().optional() }),

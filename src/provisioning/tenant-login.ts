@@ -6,6 +6,7 @@ import { type Actor, recordAudit } from '../registry/repositories/audit-log.ts';
 import { findServer } from '../registry/repositories/database-servers.ts';
 import { findTenant } from '../registry/repositories/tenants.ts';
 import { applicationColumn } from './credentials.ts';
+import { tlsShape } from './server-directory.ts';
 
 /** The limited login that a tenant's own requests have. */
 export type TenantLogin = {
@@ -40,8 +41,7 @@ export function createTenantLogins({ registry, masterSeal }: Needs) {
       slug,
       host: server.host,
       port: server.port,
-      // Written by the platform, and read back by whoever opens connections in the same shape.
-      tls: server.tls as ServerTls,
+      tls: tlsShape.parse(server.tls),
       database: databaseName,
       user: applicationRole,
       password,

@@ -78,7 +78,11 @@ async function visitUntilTrouble(needs: ReconcileNeeds, round: Round): Promise<v
   });
 }
 
-async function isUnchanged({ registry }: ReconcileNeeds, { id, generation }: Tenant): Promise<boolean> {
+/** Passwords that are being changed are no finding of their own: there is one for a change that nobody finishes. */
+async function isUnchanged({ registry }: ReconcileNeeds, tenant: Tenant): Promise<boolean> {
+  const { id, generation, sealedApplicationPassword } = tenant;
   const now = await findTenant(registry, id);
-  return now?.status === 'active' && now.generation === generation;
+  if (now?.status !== 'active' || now.generation !== generation) return false;
+  const isRotating = now.pendingApplicationPassword !== null || tenant.pendingApplicationPassword !== null;
+  return !isRotating && now.sealedApplicationPassword === sealedApplicationPassword;
 }

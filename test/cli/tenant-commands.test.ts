@@ -50,6 +50,19 @@ describe('the state of a tenant is changed', () => {
   });
 });
 
+test('what is wrong with a value is said of its option, and a purge is confirmed by the real slug', async () => {
+  const message = 'must be one of active, suspended';
+  const refused = await run(['list', '--status', 'nope'], () =>
+    problem(400, 'invalid_request', { errors: [{ path: 'status.0', message }] }),
+  );
+  expect([refused.exitCode, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining(`  --status: ${message}\n`),
+  ]);
+  const { stderr } = await runCli(['delete', 'acme', '--purge'], { api: unreached });
+  expect(stderr).toContain('hint:  Add: --confirm acme\n');
+});
+
 describe('set', () => {
   test('sends what was named, and nothing else', async () => {
     const args = ['set', 'acme', '--plan', 'pro', '--tags', 'vip, beta', '--reason', 'deal', '--json'];
