@@ -72,6 +72,32 @@ describe('against api and worker processes', () => {
     expect(purged.exitCode, purged.stderr).toBe(0);
   });
 
+  test('servers are listed and changed, a key is made, used, seen in the audit log and revoked', async () => {
+    expect(await json('servers')).toMatchObject([{ name: 'default', status: 'open' }]);
+    expect((await run('servers', 'show', 'default')).stdout).toMatch(
+      /^ {2}connections +tenants may have \d+/m,
+    );
+    expect((await json('servers', 'set', 'default', '--capacity', '77')).capacity_databases).toBe(77);
+    const checked = await json('servers', 'check', 'default');
+    expect(checked).toMatchObject({ server: 'default', version: expect.stringMatching(/^\d+\.\d+$/) });
+    expect((await run('servers', 'remove', 'default')).stderr).toContain('server_from_environment');
+
+    const made = await run('keys', 'create', 'watcher', '--scope', 'read');
+    const key = made.stdout.trim();
+    const { origin } = deployment.apis[0];
+    const api = createHttpAdminRequest({ url: origin, key, warn: () => undefined });
+    const asWatcher = (...args: string[]) => runCli(args, { api, now: () => new Date() });
+    expect((await asWatcher('servers')).exitCode).toBe(0);
+    const refused = await asWatcher('servers', 'drain', 'default');
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('scope operate')]);
+    const [entry] = await json('audit', '--action', 'admin_key.created');
+    expect(entry).toMatchObject({ actor: { id: 'root' }, after: { name: 'watcher', scope: 'read' } });
+    expect((await run('audit', '--action', 'server.')).stdout).toContain('server.changed');
+    expect((await run('keys', 'revoke', entry.after.id)).stderr).toContain('watcher is revoked');
+    expect((await asWatcher('servers')).stderr).toContain('invalid_admin_key');
+    expect(await json('keys')).toMatchObject([{ name: 'watcher', status: 'revoked' }]);
+  });
+
   test('the list is filtered and paged', async () => {
     for (const name of ['Alpha', 'Beta', 'Gamma']) expect((await create(name)).exitCode).toBe(0);
     const pages = await run('list', '--limit', '2');

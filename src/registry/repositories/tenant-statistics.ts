@@ -41,6 +41,8 @@ async function countByStatusAndPlan(executor: RegistryExecutor): Promise<Group[]
     .select(({ fn }) => fn.countAll<number>().as('count'))
     .select(sql<number | null>`sum(database_size_bytes)::bigint`.as('size'))
     .groupBy(['status', 'plan'])
+    .orderBy('plan')
+    .orderBy('status')
     .execute();
 }
 
