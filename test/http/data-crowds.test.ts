@@ -30,7 +30,7 @@ afterAll(async () => {
 
 const tenantAt = (index: number) => tenants[index % tenants.length] as TestTenant;
 
-const read = (tenant: TestTenant, path: string) =>
+const read = async (tenant: TestTenant, path: string) =>
   data.app.inject({ url: `/api/data/${path}`, headers: bearer(tenant) });
 
 /** So many at a time, until all were done. */
