@@ -33,10 +33,11 @@ export async function createDeployment(options: DeploymentOptions) {
     WARM_POOL_SIZE: '0',
     ...options.environment,
   };
-  const workers = await Promise.all(
-    Array.from({ length: options.worker }, () => start('worker', environment)),
-  );
-  const apis = await Promise.all(Array.from({ length: options.api }, () => start('api', environment)));
+  const workers = await startMany('worker', options.worker, environment);
+  const apis = await startMany('api', options.api, environment).catch(async (error: unknown) => {
+    await stopAll(workers);
+    throw error;
+  });
   const clients = apis.map(({ port }) => createApiClient(`http://127.0.0.1:${port}`));
   const [first, second] = clients;
   if (first === undefined) throw new Error('A deployment has one api process at least.');
@@ -50,12 +51,26 @@ export async function createDeployment(options: DeploymentOptions) {
     startMore: (program: Program, more: Record<string, string> = {}) =>
       start(program, { ...environment, ...more }),
     async stop() {
-      await Promise.all([...apis, ...workers].map(({ program }) => program.kill('SIGTERM')));
+      await stopAll([...apis, ...workers]);
     },
   };
 }
 
 export type StartedProcess = { program: RunningProgram; port: number; metricsPort: number };
+
+/** All or none: where one does not come up, the others are not left behind. */
+async function startMany(program: Program, count: number, environment: Record<string, string>) {
+  const outcomes = await Promise.allSettled(Array.from({ length: count }, () => start(program, environment)));
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return started;
+  await stopAll(started);
+  throw failed.reason;
+}
+
+async function stopAll(processes: readonly StartedProcess[]): Promise<void> {
+  await Promise.all(processes.map(({ program }) => program.kill('SIGTERM')));
+}
 
 async function start(program: Program, environment: Record<string, string>): Promise<StartedProcess> {
   const [port, metricsPort] = [await findFreePort(), await findFreePort()];
