@@ -266,5 +266,6 @@ describe('what a dead process had', () => {
     await bury(10);
     expect(await readShares()).toEqual([]);
     running.splice(0);
+    await one.budget.stop();
   });
 });
