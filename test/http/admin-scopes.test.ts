@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AdminScope, includesScope, neededScope } from '../../src/http/caller.ts';
 import { addressOf, isForOperators, type LiveRoute, liveRoutes } from '../security/live-routes.ts';
-import { openSecurityPlace, type SecurityPlace } from '../security/security-place.ts';
+import { openPlaceApart, type SecurityPlace } from '../security/security-place.ts';
 
 let place: SecurityPlace;
 let routes: LiveRoute[];
 beforeAll(async () => {
-  place = await openSecurityPlace();
+  place = await openPlaceApart();
   // From then on the worker has made all that it makes by itself.
   await place.register('Ours');
   routes = liveRoutes(place.app).filter(({ access }) => isForOperators(access));

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../../src/http/caller.ts';
 import { requireAccessPolicy } from '../../src/http/plugins/access-policy.ts';
 import { addressOf, isForOperators, type LiveRoute, liveRoutes, policyFaults } from './live-routes.ts';
-import { openSecurityPlace, type Person, type SecurityPlace, type Sent } from './security-place.ts';
+import { openPlaceApart, type Person, type SecurityPlace, type Sent } from './security-place.ts';
 
 let place: SecurityPlace;
 let routes: LiveRoute[];
@@ -48,7 +48,7 @@ async function keyOf(scope: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  place = await openSecurityPlace();
+  place = await openPlaceApart();
   admin = await place.register('Ours');
   other = await place.register('Theirs');
   const asleep = await place.register('Suspended');

@@ -5,6 +5,7 @@ import { assembleApi } from '../../src/main/assemble-api.ts';
 import { assembleHealth } from '../../src/main/assemble-health.ts';
 import { createShutdown } from '../../src/main/shutdown.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
 import { createProvisioningBench } from '../support/provisioning-bench.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
@@ -43,9 +44,20 @@ const restlessTables = [
 
 export type SecurityPlace = Awaited<ReturnType<typeof openSecurityPlace>>;
 
+/**
+ * The whole API on a server that nobody else uses, for whoever lets calls through that change the server: the doctor
+ * shuts its databases to all but the logins of that moment.
+ */
+export async function openPlaceApart() {
+  const server = await startTestPostgres();
+  const place = await openSecurityPlace({}, server);
+  return { ...place, stop: () => place.stop().finally(() => server.stop()) };
+}
+
 /** The whole API as a process assembles it, on real servers, without a socket. */
-export async function openSecurityPlace(environment: Record<string, string> = {}) {
+export async function openSecurityPlace(environment: Record<string, string> = {}, server?: TestPostgres) {
   const bench = await createProvisioningBench({
+    ...(server !== undefined && { server }),
     // What is refused for being too much would hide what is refused for being wrong.
     environment: { ENABLE_RATE_LIMITING: 'false', ...environment },
   });
