@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createRouting, type Routing } from '../routing/routing.ts';
 import { SharedBudget } from '../routing/shared-budget.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 import { observeRouting } from './observe-routing.ts';
 
@@ -32,8 +33,7 @@ export async function assembleRouting(
     },
     usualTotal: Math.min(usualTotal, config.MAX_TOTAL_CONNECTIONS ?? usualTotal),
     stats: () => JSON.parse(JSON.stringify(routing.stats())),
-    onError: (error) =>
-      log.warn({ err: error }, 'The share of the connections cannot be settled; trying again'),
+    onError: warnRarely(log),
   });
   const routing = createRouting({
     database: registry,
@@ -53,4 +53,19 @@ export async function assembleRouting(
   shutdown.onStop('connection budget', 2_000, () => budget.stop());
   shutdown.onStop('tenant connections', 10_000, () => routing.close(8_000));
   return metrics === undefined ? routing : observeRouting(routing, metrics, shutdown);
+}
+
+/** Each request that waits for a connection asks the registry again: an outage would fill the log. */
+const warnEveryMs = 30_000;
+
+function warnRarely(log: Logger): (error: unknown) => void {
+  let warnedAt = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (performance.now() - warnedAt < warnEveryMs) return;
+    warnedAt = performance.now();
+    log.warn(
+      { err: error },
+      'The registry cannot be asked for connections: what is open goes on serving, nothing new is opened until it answers',
+    );
+  };
 }
