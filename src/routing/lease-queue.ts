@@ -1,7 +1,9 @@
 import { errors } from '../errors/catalogue.ts';
+import { stoodStillMs } from './stood-still.ts';
 import type { TenantConnection } from './tenant-connection.ts';
 
 export type Wait = {
+  /** Of time in which this process could serve: while it stands still, nobody's runs out. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   /** Called when the waiter left without a connection. */
@@ -40,7 +42,15 @@ export class LeaseQueue {
         onLeave();
       };
       const onAbort = () => leave(errors.clientClosedRequest());
-      const timer = setTimeout(() => leave(errors.leaseTimeout(timeoutMs)), timeoutMs);
+      const end = () => leave(errors.leaseTimeout(timeoutMs));
+      let stoodStill = stoodStillMs();
+      const onTime = () => {
+        const missedMs = stoodStillMs() - stoodStill;
+        if (missedMs === 0) return end();
+        stoodStill += missedMs;
+        timer = setTimeout(onTime, missedMs);
+      };
+      let timer = setTimeout(onTime, timeoutMs);
       const settle = () => {
         this.#waiters.delete(waiter);
         clearTimeout(timer);

@@ -169,6 +169,17 @@ describe('waiting', () => {
     first.release();
   });
 
+  it('does not end for the time in which the process stood still', async () => {
+    routing = await startRouting(place, 1, { leaseTimeoutMs: 1_500 });
+    const first = await routing.lease(one);
+    const waiting = routing.lease(one);
+    await sleep(500);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000);
+    await sleep(300);
+    first.release();
+    (await waiting).release();
+  });
+
   it('ends when the caller goes away', async () => {
     routing = await startRouting(place, 1);
     const first = await routing.lease(one);
