@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { sqlState } from '../databases/sql-state.ts';
 import { createLoginBreakers } from './login-breakers.ts';
 import {
   isOutOfSlots,
@@ -7,6 +8,7 @@ import {
   suggestsStaleRoute,
 } from './open-tenant-database.ts';
 import type { TenantDatabase } from './resolved-tenant.ts';
+import { stoodStillMs } from './stood-still.ts';
 import type { TenantPool } from './tenant-pool.ts';
 
 export type LoginsNeeds = {
@@ -46,7 +48,7 @@ export class Logins {
   async open(pool: TenantPool): Promise<void> {
     pool.opening += 1;
     this.#tried += 1;
-    const outcome = await this.#needs.open(pool.database).then(
+    const outcome = await this.#logIn(pool.database).then(
       (client) => ({ client }),
       (error: unknown) => ({ error }),
     );
@@ -56,6 +58,17 @@ export class Logins {
       this.#breakers.noteSuccess(pool.tenantId);
       this.#needs.onOpened(pool, outcome.client);
     } else this.#fail(pool, outcome.error);
+  }
+
+  /** A time-out says nothing of the server where this process stood still meanwhile. */
+  async #logIn(database: TenantDatabase): Promise<pg.Client> {
+    const before = stoodStillMs();
+    try {
+      return await this.#needs.open(database);
+    } catch (error) {
+      if (stoodStillMs() === before || sqlState(error) !== undefined) throw error;
+      return this.#needs.open(database);
+    }
   }
 
   /** Nothing is tried again. */

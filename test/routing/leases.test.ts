@@ -141,6 +141,8 @@ describe('a broken connection', () => {
   });
 });
 
+const standStill = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
 describe('waiting', () => {
   it('is first come, first served', async () => {
     routing = await startRouting(place, 1);
@@ -174,9 +176,18 @@ describe('waiting', () => {
     const first = await routing.lease(one);
     const waiting = routing.lease(one);
     await sleep(500);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000);
+    standStill(3_000);
     await sleep(300);
     first.release();
+    (await waiting).release();
+  });
+
+  it('does not end with a login that ran out of time because the process stood still', async () => {
+    routing = await startRouting(place, 1, { leaseTimeoutMs: 1_500 });
+    (await routing.lease(one)).release();
+    const waiting = routing.lease(two);
+    await expect.poll(() => routing.stats().opening, { interval: 0 }).toBe(1);
+    standStill(6_000);
     (await waiting).release();
   });
 
