@@ -11,6 +11,7 @@ import { addClosingSignal } from './plugins/closing-signal.ts';
 import { type ObserveRequest, observeRequests } from './plugins/observe-requests.ts';
 import { describeApi } from './plugins/openapi.ts';
 import { addRequestContext } from './plugins/request-context.ts';
+import { takeTurns } from './plugins/turns.ts';
 import { refuseUnreadBodies } from './plugins/unread-bodies.ts';
 import { createRouteTable } from './route-table.ts';
 import { validatorCompiler } from './schema-compilers.ts';
@@ -39,6 +40,7 @@ export async function createApp(needs: AppNeeds): Promise<App> {
   const routeTable = createRouteTable(app);
   app.decorate('routeTable', routeTable);
   app.setErrorHandler(answerError);
+  takeTurns(app);
   addRequestContext(app);
   if (needs.observe !== undefined) observeRequests(app, needs.observe);
   addClosingSignal(app);

@@ -3,6 +3,7 @@ import type { RegistryDatabase } from '../registry/registry-database.ts';
 import { findRunProgress, type StoredProgress } from '../registry/repositories/run-progress.ts';
 import type { RunStatus, StepStatus } from '../registry/tables.generated.ts';
 import { type Watching, waitForRow, watchRow } from '../registry/watch-row.ts';
+import { createRunEnds } from './run-ends.ts';
 
 /** What anyone who knows the run's id may see. */
 export type RunProgress = {
@@ -20,6 +21,7 @@ export type RunProgress = {
 type Needs = { registry: RegistryDatabase; messages: Pick<Messages, 'on'> };
 
 export function createRunProgress({ registry, messages }: Needs) {
+  const ends = createRunEnds({ registry, messages });
   const readRun = (runId: string) => readProgress(registry, runId);
 
   const watching = (runId: string): Watching<RunProgress> => ({
@@ -29,10 +31,7 @@ export function createRunProgress({ registry, messages }: Needs) {
       messages.on('run.changed', (message) => {
         if (message.runId === runId) ring();
       }),
-    listenForEnd: (ring) =>
-      messages.on('run.changed', (message) => {
-        if (message.runId === runId && message.hasEnded) ring();
-      }),
+    listenForEnd: (ring) => ends.listen(runId, ring),
   });
 
   return {

@@ -6,14 +6,12 @@ export type Watching<State> = {
   hasEnded: (state: State) => boolean;
   /** Calls back when a message says that the row has changed; returns how to stop that. */
   listen: (ring: () => void) => () => void;
-  /** The same for its end alone, where messages tell; else `listen`. */
+  /** Calls back when it has ended, even where no message says so: whoever waits for that looks no more by itself. */
   listenForEnd?: (ring: () => void) => () => void;
 };
 
 /** Messages may be lost: whoever waits looks by itself this often. */
 const lookEveryMs = 1_000;
-/** Of many who wait for something that takes long, the looks would be a load. */
-const longestLookMs = 5_000;
 
 /** A row's state now, then after every change, until it has ended or the caller goes away. */
 export async function* watchRow<State>(
@@ -43,16 +41,17 @@ export async function* watchRow<State>(
 
 /** The state when the row has ended, or when `waitMs` are over, whichever comes first. */
 export async function waitForRow<State>(
-  { read, hasEnded, listen, listenForEnd = listen }: Watching<State>,
+  { read, hasEnded, listen, listenForEnd }: Watching<State>,
   { waitMs, signal }: { waitMs: number; signal?: AbortSignal | undefined },
 ): Promise<State | undefined> {
   const timeUp = AbortSignal.timeout(waitMs);
   const until = signal === undefined ? timeUp : AbortSignal.any([timeUp, signal]);
   const bell = createBell();
-  const stopListening = listenForEnd(bell.ring);
+  const stopListening = (listenForEnd ?? listen)(bell.ring);
+  const lookMs = listenForEnd === undefined ? lookEveryMs : waitMs;
   let last: State | undefined;
   try {
-    for (let lookMs = lookEveryMs; ; lookMs = Math.min(2 * lookMs, longestLookMs)) {
+    for (;;) {
       const isOver = until.aborted;
       // As above: the registry comes back.
       const state = await read().catch(() => 'unknown' as const);

@@ -17,12 +17,19 @@ type Running = { port: number; stop: () => Promise<void>; app: App };
 const running: Running[] = [];
 const sockets: Socket[] = [];
 let mayAnswer = Promise.resolve();
+let muchDone = 0;
 
 const routes: FastifyPluginAsyncZod = async (api) => {
   const config = { access: 'anyone' } as const;
   api.get('/fast', { config }, async () => ({ ok: true }));
   api.get('/slow', { config }, async () => {
     await mayAnswer;
+    return { ok: true };
+  });
+  api.get('/much', { config: { ...config, inTurns: true } }, async () => {
+    const begun = performance.now();
+    while (performance.now() - begun < 10);
+    muchDone += 1;
     return { ok: true };
   });
   const schema = { body: z.strictObject({ name: z.string() }) };
@@ -55,6 +62,8 @@ async function open(port: number, text: string) {
   socket.write(text);
   return { socket, received };
 }
+
+const getOnce = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
 
 const bodyOf = (text: string) => JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4));
 
@@ -91,6 +100,23 @@ describe('what is not HTTP', () => {
       status,
       request_id: expect.any(String),
     });
+  });
+});
+
+describe('a burst of requests that are much work', () => {
+  it('keeps nobody waiting who connects after them', async () => {
+    const { port } = await start();
+    muchDone = 0;
+    const many = 200;
+    const burst = Array.from({ length: many }, () => open(port, getOnce('/much')));
+    const other = await open(port, getOnce('/fast'));
+    await other.received.closed;
+    expect(other.received.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(muchDone).toBeLessThan(many / 4);
+    const answers = await Promise.all(burst);
+    await Promise.all(answers.map(({ received }) => received.closed));
+    for (const { received } of answers) expect(received.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(muchDone).toBe(many);
   });
 });
 

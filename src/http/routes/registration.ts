@@ -74,7 +74,7 @@ export function registrationRoutes(needs: RegistrationNeeds): FastifyPluginAsync
     api.post(
       '/api/auth/register-organization',
       {
-        config: { access: 'anyone', idempotent: true },
+        config: { access: 'anyone', idempotent: true, inTurns: true },
         schema: {
           tags: ['Registration'],
           summary: 'Register an organization',

@@ -57,27 +57,31 @@ function loginRoute({
 }: SessionRoutesNeeds): FastifyPluginAsyncZod {
   const schema = { tags, summary: 'Log in', body: loginBody, response: { 200: loginAnswer } };
   return async (app) => {
-    app.post('/api/auth/login', { schema, config: { access: 'anyone' } }, async (request, reply) => {
-      const { email, password, tenant_key: tenantKey } = request.body;
-      const userAgent = request.headers['user-agent'];
-      const { tenantId, role, user, ...tokens } = await identity.login({
-        email,
-        password,
-        tenantKey,
-        userAgent,
-        address: clientAddress(request.ip),
-      });
-      const withPassword = givesDatabasePassword && role === 'ADMIN';
-      const data = {
-        access_token: tokens.accessToken,
-        refresh_token: tokens.refreshToken,
-        expires_in: tokens.expiresIn,
-        tenant_id: tenantId,
-        database_url: tenantId === null ? null : await databaseUrlOf(tenantId, withPassword),
-        user: { id: user.id, email: user.email, role, tenant_id: tenantId },
-      };
-      return reply.header('cache-control', 'no-store').send({ success: true, data });
-    });
+    app.post(
+      '/api/auth/login',
+      { schema, config: { access: 'anyone', inTurns: true } },
+      async (request, reply) => {
+        const { email, password, tenant_key: tenantKey } = request.body;
+        const userAgent = request.headers['user-agent'];
+        const { tenantId, role, user, ...tokens } = await identity.login({
+          email,
+          password,
+          tenantKey,
+          userAgent,
+          address: clientAddress(request.ip),
+        });
+        const withPassword = givesDatabasePassword && role === 'ADMIN';
+        const data = {
+          access_token: tokens.accessToken,
+          refresh_token: tokens.refreshToken,
+          expires_in: tokens.expiresIn,
+          tenant_id: tenantId,
+          database_url: tenantId === null ? null : await databaseUrlOf(tenantId, withPassword),
+          user: { id: user.id, email: user.email, role, tenant_id: tenantId },
+        };
+        return reply.header('cache-control', 'no-store').send({ success: true, data });
+      },
+    );
   };
 }
 

@@ -43,6 +43,16 @@ const toStep = ([name, status, startedAt, finishedAt]: JsonStep): StoredStep => 
   finishedAt: finishedAt === null ? null : new Date(finishedAt),
 });
 
+/** Of these runs, those that have not ended. */
+export async function listOpenRuns(executor: RegistryExecutor, runIds: readonly string[]): Promise<string[]> {
+  const query = executor
+    .selectFrom('provisioningRuns')
+    .select('id')
+    .where('status', 'not in', ['completed', 'failed', 'cancelled'])
+    .where('id', '=', sql<string>`ANY (${runIds}::uuid[])`);
+  return (await runPrepared(executor, query)).map(({ id }) => id);
+}
+
 export type OpenRun = {
   id: string;
   kind: RunKind;
