@@ -10,7 +10,7 @@ const architectureTest = 'test/architecture.test.ts';
  */
 const testsOfTime = [
   'test/faults/{connection-budget,lost-messages,postgres-restarts,queue-redis,queue-worker-frozen}.test.ts',
-  'test/faults/{warm-keeper-frozen,worker-killed}.test.ts',
+  'test/faults/{noisy-neighbour,warm-keeper-frozen,worker-killed}.test.ts',
   'test/queue/{killed-worker,outages}.test.ts',
 ];
 

@@ -12,11 +12,28 @@ import { type Trial, takeTurns, type Way } from './take-turns.ts';
 
 /** So many seats a worker keeps for itself with one run at a time. */
 const workerSeats = 6;
-const forMs = { full: 5_000, small: 500 } as const;
-const plans = {
-  full: { tenants: 50, budgets: [60, 40], clients: [10, 20, 50] },
-  small: { tenants: 10, budgets: [8], clients: [4] },
-} as const;
+const forMs = { full: 3_000, small: 500 } as const;
+
+/** Tenants, all asked alike or by Zipf's law, on a budget of connections. */
+type Plan = { tenants: readonly number[]; budget: number; zipf?: number };
+
+const plans: Record<'full' | 'small', { plans: readonly Plan[]; clients: readonly number[] }> = {
+  full: {
+    plans: [
+      { tenants: [50], budget: 60 },
+      { tenants: [50], budget: 40 },
+      { tenants: [500, 2_000], budget: 50, zipf: 1.1 },
+    ],
+    clients: [10, 20, 50],
+  },
+  small: {
+    plans: [
+      { tenants: [10], budget: 8 },
+      { tenants: [12], budget: 8, zipf: 1.1 },
+    ],
+    clients: [4],
+  },
+};
 const rivals: readonly RivalKind[] = [
   'one pool',
   'least recently used',
@@ -31,26 +48,16 @@ export const p5: Benchmark = {
   id: 'P5',
   title: 'Many tenants, few connections',
   about:
-    'Fifty tenants share a budget of connections; `max_connections` is 100. Clients ask for one row of a random tenant, again as soon as they have it. Measured beside what one finds when one looks for it: a cache of `pg.Pool`s of which the least recently used is ended, a connection for each request, the cache behind PgBouncer, and, as the floor, one pool on one database for all. What fails there is counted and does not count as served.',
+    'Tenants share a budget of connections; `max_connections` is 100. Clients ask for one row of a tenant chosen at random, again as soon as they have it. Measured beside what one finds when one looks for it: a cache of `pg.Pool`s of which the least recently used is ended, a connection for each request, PgBouncer with the same budget (`max_user_connections`), and, as the floor, one pool on one database for all. What fails there is counted and does not count as served.',
   run: (options) =>
     withServers(async (servers) => {
-      const plan = plans[options.isSmall ? 'small' : 'full'];
+      const { plans: chosen, clients } = plans[options.isSmall ? 'small' : 'full'];
       const sections: Section[] = [];
-      for (const budget of plan.budgets) {
-        options.say(`P5: ${plan.tenants} tenants on ${budget} connections`);
-        const fleet = await startFleet(servers, {
-          warmPool: 0,
-          environment: {
-            MAX_TOTAL_CONNECTIONS: String(budget + workerSeats),
-            QUEUE_CONCURRENCY: '1',
-            REGISTRY_DB_POOL_MAX: '5',
-            LEASE_TIMEOUT_MS: '20000',
-          },
-        });
+      for (const plan of chosen) {
+        const fleet = await startFleet(servers, { warmPool: 0, environment: environmentOf(plan) });
         try {
-          const tenants = await makeRealTenants(fleet, plan.tenants);
-          for (const clients of plan.clients) {
-            sections.push(await measure({ servers, fleet, tenants, budget, clients }, options));
+          for (const place of await placesOf({ servers, fleet, plan }, options)) {
+            for (const count of clients) sections.push(await measure({ ...place, clients: count }, options));
           }
         } finally {
           await fleet.stop();
@@ -60,19 +67,36 @@ export const p5: Benchmark = {
     }, fewConnections),
 };
 
-type Place = {
-  servers: BenchServers;
-  fleet: Fleet;
-  tenants: readonly RealTenant[];
-  budget: number;
-  clients: number;
-};
+const environmentOf = ({ budget }: Plan) => ({
+  MAX_TOTAL_CONNECTIONS: String(budget + workerSeats),
+  QUEUE_CONCURRENCY: '1',
+  REGISTRY_DB_POOL_MAX: '5',
+  LEASE_TIMEOUT_MS: '20000',
+});
+
+type Planned = { servers: BenchServers; fleet: Fleet; plan: Plan };
+type Place = Planned & { tenants: readonly RealTenant[]; clients: number };
+
+/** The first of the same tenants, and all of them: to make so many takes minutes. */
+async function placesOf(planned: Planned, { say }: BenchOptions): Promise<Omit<Place, 'clients'>[]> {
+  const { tenants: counts, budget } = planned.plan;
+  const most = Math.max(...counts);
+  say(`P5: ${most} tenants on ${budget} connections are made`);
+  const all = await makeRealTenants(planned.fleet, most);
+  return counts.map((count) => ({ ...planned, tenants: all.slice(0, count) }));
+}
 
 async function measure(place: Place, options: BenchOptions): Promise<Section> {
-  const { fleet, tenants, budget, clients } = place;
-  options.say(`P5: ${clients} clients`);
+  const { fleet, tenants, clients } = place;
+  const { budget, zipf } = place.plan;
+  options.say(`P5: ${tenants.length} tenants on ${budget} connections, ${clients} clients`);
   const field = await openField(place);
-  const load = { path: readCanary, clients, forMs: forMs[options.isSmall ? 'small' : 'full'] };
+  const load = {
+    path: readCanary,
+    clients,
+    forMs: forMs[options.isSmall ? 'small' : 'full'],
+    ...(zipf !== undefined && { zipf }),
+  };
   const losses = new Map<string, string[]>();
 
   async function runOurs(round: number): Promise<Trial> {
@@ -105,7 +129,7 @@ async function measure(place: Place, options: BenchOptions): Promise<Section> {
   ];
   const measurements = await takeTurns({ ways, rounds: options.rounds }).finally(field.stop);
   return {
-    title: `${tenants.length} tenants on ${budget} connections, ${clients} clients`,
+    title: `${tenants.length} tenants${zipf === undefined ? '' : ` (Zipf ${zipf})`} on ${budget} connections, ${clients} clients`,
     measurements,
     notes: [...losses].map(([kind, shares]) => `${kind}: of its requests failed ${shares.join(', ')}`),
     goals: goalsOf(measurements, tenants.length <= budget),
@@ -115,7 +139,7 @@ async function measure(place: Place, options: BenchOptions): Promise<Section> {
 type Opponent = { kind: RivalKind; origin: string; tenants: Load['tenants'] };
 
 /** The other ways, each as a process, and the pooler that one of them has in between. */
-async function openField({ servers, fleet, tenants, budget }: Place) {
+async function openField({ servers, fleet, tenants, plan: { budget } }: Place) {
   const { host, port, admin } = servers.postgres;
   const [first] = tenants;
   if (first === undefined) throw new Error('There is no tenant.');
@@ -124,6 +148,7 @@ async function openField({ servers, fleet, tenants, budget }: Place) {
     mode: 'transaction',
     isLenient: true,
     poolSize: 1,
+    maxConnections: budget,
   });
   const start = async (kind: RivalKind) => {
     const isOne = kind === 'one pool';

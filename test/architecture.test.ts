@@ -200,3 +200,15 @@ describe('environment', () => {
     expect(check({ 'src/http/a.ts': text })).toEqual([]);
   });
 });
+
+test.each(['src/http/routes/a.ts', 'src/jobs/a.ts', 'src/data-api/a.ts', 'src/routing/a.ts'])(
+  'a tenant’s database is not opened by %s',
+  (path) => {
+    const text = "import { openTenantConnection } from '../databases/tenant-connection.ts';";
+    const from = path.startsWith('src/http') ? text.replace('../', '../../') : text;
+    expect(check({ [path]: from })).toEqual([
+      `${path} opens tenants' databases by itself: routing does that`,
+    ]);
+    expect(check({ 'src/routing/open-tenant-database.ts': text })).toEqual([]);
+  },
+);

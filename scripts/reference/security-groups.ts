@@ -97,7 +97,11 @@ export const securityGroups: readonly SecurityGroup[] = [
     title: 'Caches',
     asvs: ['V8.4.1'],
     api: ['API1'],
-    also: ['test/routing/tenant-cache.test.ts', 'test/routing/resolving.test.ts'],
+    also: [
+      'test/routing/tenant-cache.test.ts',
+      'test/routing/resolving.test.ts',
+      'test/routing/shared-tenants.test.ts',
+    ],
     text: 'The memory of tenants and of sessions, within a process.',
   },
   {

@@ -126,7 +126,7 @@ export const settings = {
   ),
   CACHE_REDIS_URL: queue(
     redisUrl,
-    'Redis in which all processes count requests and failed logins together; it may evict. Without any Redis each process counts for itself.',
+    'Redis in which all processes count requests and failed logins together, and keep, sealed, where tenants’ databases are; it may evict. Without any Redis each process counts and remembers for itself.',
     { defaultDoc: 'REDIS_URL', secret: true },
   ),
   REDIS_PASSWORD: queue(text, 'Password of REDIS_URL and CACHE_REDIS_URL, when the URL has none.', {

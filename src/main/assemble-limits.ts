@@ -2,11 +2,10 @@ import { createSharedTallies } from '../cache/shared-tallies.ts';
 import { createRateLimits, type RateLimits } from '../http/rate-limits.ts';
 import type { Identity } from '../identity/identity.ts';
 import { createLoginLockout, type LoginLockout } from '../identity/login-lockout.ts';
-import { awaitAnswer, connectRedis, type RedisClient } from '../queue/link-to-redis.ts';
-import { createOutageLog } from '../queue/outage-log.ts';
 import type { RegistryDatabase } from '../registry/registry-database.ts';
 import { listPlans } from '../registry/repositories/plans.ts';
 import type { Routing } from '../routing/routing.ts';
+import type { Cache } from './assemble-cache.ts';
 import type { ProcessParts } from './assemble-platform.ts';
 
 export type Limits = {
@@ -16,21 +15,18 @@ export type Limits = {
   lockout: LoginLockout;
 };
 
-export type LimitsNeeds = { registry: RegistryDatabase; routing: Pick<Routing, 'resolveTenant'> };
+export type LimitsNeeds = {
+  cache: Cache;
+  registry: RegistryDatabase;
+  routing: Pick<Routing, 'resolveTenant'>;
+};
 
 /** How old the limits of the plans may be. */
 const keepPlansMs = 15_000;
 
 /** Limits that all processes count together, in Redis where there is one. */
-export async function assembleLimits(parts: ProcessParts, needs: LimitsNeeds): Promise<Limits> {
-  const { config, log, metrics } = parts;
-  const outage = createOutageLog({ what: 'The Redis in which requests are counted', log });
-  const redis = await openRedis(parts, outage.failed);
-  const { open: openTallies } = createSharedTallies({
-    redis,
-    onFailed: outage.failed,
-    onRecovered: outage.recovered,
-  });
+export function assembleLimits({ config, metrics }: ProcessParts, { cache, ...needs }: LimitsNeeds): Limits {
+  const { open: openTallies } = createSharedTallies(cache);
   const onLimited = (reason: string) => metrics?.meters.rateLimited.inc({ reason });
   const rates = createRateLimits({
     openTallies,
@@ -45,26 +41,10 @@ export async function assembleLimits(parts: ProcessParts, needs: LimitsNeeds): P
   };
 }
 
-/** Waits for it a second at most, so that the first calls are counted together with those of other processes. */
-async function openRedis(
-  { config, log, shutdown }: ProcessParts,
-  onFailed: (error: unknown) => void,
-): Promise<RedisClient | undefined> {
-  const { CACHE_REDIS_URL: url, REDIS_PASSWORD: password } = config;
-  if (url === undefined) {
-    log.info(
-      'Without CACHE_REDIS_URL and REDIS_URL each process counts requests and failed logins for itself',
-    );
-    return undefined;
-  }
-  const redis = connectRedis({ url, password }, 'producer');
-  redis.on('error', onFailed);
-  shutdown.onStop('counters', 1_000, async () => redis.disconnect());
-  await awaitAnswer(redis).catch(onFailed);
-  return redis;
-}
-
-function createPlanRates({ registry, routing }: LimitsNeeds): (tenantId: string) => Promise<number | null> {
+function createPlanRates({
+  registry,
+  routing,
+}: Omit<LimitsNeeds, 'cache'>): (tenantId: string) => Promise<number | null> {
   let plans: { readAt: number; rates: Promise<Map<string, number | null>> } | undefined;
 
   function readRates(): Promise<Map<string, number | null>> {

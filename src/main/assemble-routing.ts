@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createRouting, type Routing } from '../routing/routing.ts';
 import { SharedBudget } from '../routing/shared-budget.ts';
+import type { SharedTenants } from '../routing/shared-tenants.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Platform, ProcessParts } from './assemble-platform.ts';
 import { observeRouting } from './observe-routing.ts';
@@ -16,6 +17,7 @@ export const apiNamePrefix = 'tm-api-';
 export async function assembleRouting(
   { config, log, shutdown, metrics }: ProcessParts,
   { registry, messages, masterSeal, presenceKey, registryConnections }: Platform,
+  sharedTenants: SharedTenants | undefined,
 ): Promise<Routing> {
   const id = randomUUID();
   // Every tenant of a server can read it.
@@ -40,6 +42,7 @@ export async function assembleRouting(
     messages,
     masterSeal,
     budget,
+    sharedTenants,
     applicationName,
     limits: {
       maxConnectionsPerTenant: config.MAX_CONNECTIONS_PER_TENANT,

@@ -40,14 +40,25 @@ export function observeRouting(routing: Routing, metrics: ProcessMetrics, shutdo
   };
 }
 
-function figuresOf({ waiting, evicted, cache }: Stats, hitRate: number | undefined): Figure[] {
+function figuresOf({ waiting, evicted, cache, sharedCache }: Stats, hitRate: number | undefined): Figure[] {
   const tenants = { cache: 'tenants' };
+  const shared = { cache: 'tenants_shared' };
   return [
     { meter: 'leasesWaiting', value: waiting },
     { meter: 'poolEvictions', labels: { reason: 'fair_share' }, value: evicted.fairShare },
     { meter: 'poolEvictions', labels: { reason: 'budget' }, value: evicted.budget },
     { meter: 'cacheRequests', labels: { ...tenants, result: 'hit' }, value: cache.hits },
     { meter: 'cacheRequests', labels: { ...tenants, result: 'miss' }, value: cache.misses },
+    ...(sharedCache === undefined
+      ? []
+      : [
+          { meter: 'cacheRequests' as const, labels: { ...shared, result: 'hit' }, value: sharedCache.hits },
+          {
+            meter: 'cacheRequests' as const,
+            labels: { ...shared, result: 'miss' },
+            value: sharedCache.misses,
+          },
+        ]),
     ...(hitRate === undefined ? [] : [{ meter: 'cacheHitRate' as const, labels: tenants, value: hitRate }]),
   ];
 }

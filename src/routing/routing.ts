@@ -1,23 +1,24 @@
-import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
 import type { MasterSeal } from '../registry/master-seal.ts';
 import type { Messages } from '../registry/messages.ts';
 import type { RegistryExecutor } from '../registry/registry-database.ts';
-import { findTenantRoute, type TenantKey } from '../registry/repositories/tenant-routing.ts';
 import type { ConnectionBudget } from './connection-budget.ts';
 import { ConnectionPools } from './connection-pools.ts';
 import type { Lease, LeaseOptions } from './lease.ts';
 import { leaseAnew } from './lease-anew.ts';
 import { createOpener } from './open-tenant-database.ts';
 import { refusalOf } from './refusal.ts';
-import { type ResolvedTenant, type TenantDatabase, toResolvedTenant } from './resolved-tenant.ts';
-import { createTenantCache } from './tenant-cache.ts';
+import { createTenantResolving } from './resolve-tenants.ts';
+import type { ResolvedTenant, TenantDatabase } from './resolved-tenant.ts';
+import type { SharedTenants } from './shared-tenants.ts';
 
 export type RoutingNeeds = {
   readonly database: RegistryExecutor;
   readonly messages: Pick<Messages, 'on' | 'onReconnect'>;
   readonly masterSeal: Pick<MasterSeal, 'unsealWithDataKey'>;
   readonly budget: ConnectionBudget;
+  /** Undefined where each process remembers tenants for itself. */
+  readonly sharedTenants?: SharedTenants | undefined;
   /** Every tenant of a server can read it; no customer's words. */
   readonly applicationName: string;
   readonly limits: RoutingLimits;
@@ -35,34 +36,35 @@ export type RoutingLimits = {
 
 /** From a tenant's name to a connection to its database. Stop it with `close`. */
 export function createRouting({
-  database,
   messages,
   masterSeal,
   budget,
   applicationName,
   limits,
+  ...needs
 }: RoutingNeeds) {
-  const cache = createRouteCache(database, limits.cacheTtlMs);
+  const tenants = createTenantResolving({ ...needs, ttlMs: limits.cacheTtlMs });
   const { statementTimeoutMs, ...poolLimits } = limits;
   const pools = new ConnectionPools({
     ...poolLimits,
     budget,
     open: createOpener({ masterSeal, applicationName, statementTimeoutMs }),
     onStaleRoute: (id) => {
-      cache.invalidate({ id });
+      tenants.forget({ id });
       lookAgain(id);
     },
   });
-  const stopListening = messages.on('tenant.changed', ({ tenantId, slug }) => {
-    cache.invalidate({ id: tenantId });
-    cache.invalidate({ slug });
-    lookAgain(tenantId);
-  });
+  const stops = [
+    messages.on('tenant.changed', ({ tenantId, slug }) => {
+      tenants.forget({ id: tenantId, slug });
+      lookAgain(tenantId);
+    }),
+    messages.on('caches.cleared', forgetAll),
+  ];
   messages.onReconnect(forgetAll);
-  const stopClearing = messages.on('caches.cleared', forgetAll);
 
   function forgetAll(): void {
-    cache.flush();
+    tenants.forgetAll();
     for (const tenantId of pools.tenantIds()) lookAgain(tenantId);
   }
 
@@ -70,7 +72,7 @@ export function createRouting({
   function lookAgain(tenantId: string): void {
     if (!pools.has(tenantId)) return;
     // Without the registry nothing is known; the tenant's next lease looks again by itself.
-    cache.get({ id: tenantId }).then(
+    tenants.resolve({ id: tenantId }).then(
       (tenant) => retireUnusable(tenantId, tenant),
       () => undefined,
     );
@@ -84,7 +86,7 @@ export function createRouting({
 
   /** @throws what refuses the tenant's state. */
   async function findDatabase(id: string): Promise<TenantDatabase> {
-    const tenant = await cache.get({ id });
+    const tenant = await tenants.resolve({ id });
     const refusal = tenant === undefined ? errors.tenantNotFound() : refusalOf(tenant.status);
     if (refusal !== undefined) {
       pools.retire(id, refusal);
@@ -96,7 +98,7 @@ export function createRouting({
 
   return {
     /** @throws registry_unavailable. */
-    resolveTenant: (key: TenantKey): Promise<ResolvedTenant | undefined> => cache.get(key),
+    resolveTenant: tenants.resolve,
 
     /**
      * A connection of the tenant's application role. What is suspended after it was resolved is refused here.
@@ -110,11 +112,10 @@ export function createRouting({
       });
     },
 
-    stats: () => ({ ...pools.stats(), budget: budget.stats?.() ?? [], cache: cache.stats() }),
+    stats: () => ({ ...pools.stats(), budget: budget.stats?.() ?? [], ...tenants.stats() }),
 
     async close(deadlineMs = 10_000): Promise<void> {
-      stopListening();
-      stopClearing();
+      for (const stop of stops) stop();
       await pools.close(deadlineMs);
     },
   };
@@ -123,21 +124,3 @@ export function createRouting({
 export type Routing = ReturnType<typeof createRouting>;
 
 const leftUntil = (endsAt: number): number => Math.max(0, Math.ceil(endsAt - performance.now()));
-
-function createRouteCache(database: RegistryExecutor, ttlMs: number | undefined) {
-  return createTenantCache({
-    load: async (key) => {
-      const route = await readRoute(database, key);
-      return route && toResolvedTenant(route);
-    },
-    ...(ttlMs === undefined ? {} : { ttlMs }),
-  });
-}
-
-async function readRoute(database: RegistryExecutor, key: TenantKey) {
-  try {
-    return await findTenantRoute(database, key);
-  } catch (error) {
-    throw error instanceof AppError ? error : errors.registryUnavailable().causedBy(error);
-  }
-}

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { sqlState } from '../databases/sql-state.ts';
 import { AppError } from '../errors/app-error.ts';
 import { errors } from '../errors/catalogue.ts';
@@ -16,7 +17,7 @@ import {
 } from '../registry/repositories/tasks.ts';
 import type { JsonValue } from '../registry/tables.generated.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { runInContext } from '../telemetry/request-context.ts';
+import { type RequestContext, runInContext } from '../telemetry/request-context.ts';
 import { type TaskHandler, type TaskHandlers, type TaskKind, taskKinds } from './task-kinds.ts';
 
 /** A worker that was silent for so long is taken for dead; a living one beats five times as often. */
@@ -45,11 +46,17 @@ export function createTaskRunner(needs: TaskRunnerNeeds) {
     const owner = randomUUID();
     const claimed = await claimTask(needs.registry, { id, owner, kinds, staleAfterMs });
     if (claimed === undefined) return;
-    await runInContext({ requestId: claimed.requestId ?? id }, () =>
-      work(needs, { ...claimed, owner }, signal),
-    );
+    await runInContext(contextOf(claimed), () => work(needs, { ...claimed, owner }, signal));
   };
 }
+
+/** Log lines name who asked for it, and the tenant that it is about, if it is about one. */
+function contextOf({ id, requestId, parameters }: Task): RequestContext {
+  const { success, data } = aboutTenant.safeParse(parameters);
+  return { requestId: requestId ?? id, ...(success && { tenantId: data.tenant_id }) };
+}
+
+const aboutTenant = z.object({ tenant_id: z.string() });
 
 type OwnedRow = Task & OwnedTask;
 

@@ -36,6 +36,7 @@ export function findViolations(files: readonly SourceFacts[]): string[] {
   return [
     ...files.flatMap(findRoomViolations),
     ...files.flatMap(findImportViolations),
+    ...files.flatMap(findSideDoors),
     ...findCycles(files),
     ...files.flatMap(findLongFile),
     ...files.flatMap(findEnvironmentReads),
@@ -57,6 +58,17 @@ function findImportViolations({ path, imports }: SourceFacts): string[] {
     if (to === undefined) return [`${path} imports ${target}, which is outside the rooms of src`];
     return mayImport(from, to) ? [] : [`${path} imports ${target}: ${from} may not import ${to}`];
   });
+}
+
+/** Logs in to any tenant's database, whoever asks. Requests and jobs come there by `routing`, for a tenant by name. */
+const opensTenantDatabases = 'src/databases/tenant-connection.ts';
+/** Besides: what makes databases, before they are anybody's. */
+const mayOpenTenantDatabases = ['src/databases/', 'src/provisioning/', 'src/routing/open-tenant-database.ts'];
+
+function findSideDoors({ path, imports }: SourceFacts): string[] {
+  if (!path.startsWith('src/') || !imports.includes(opensTenantDatabases)) return [];
+  if (mayOpenTenantDatabases.some((allowed) => path.startsWith(allowed))) return [];
+  return [`${path} opens tenants' databases by itself: routing does that`];
 }
 
 /** The console speaks only HTTP: it reaches no room, and no room reaches it. */

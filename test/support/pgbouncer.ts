@@ -14,7 +14,10 @@ export type PgBouncerOptions = {
   mode: 'session' | 'transaction' | 'statement';
   /** Whether it lets settings pass that it does not know; as it comes, it refuses them. */
   isLenient?: boolean;
+  /** For each database. */
   poolSize?: number;
+  /** Over all databases: where they are all taken, an idle one of another database is closed. */
+  maxConnections?: number;
 };
 
 /** A real PgBouncer in front of a server; every login becomes the server's admin. */
@@ -54,7 +57,7 @@ export async function startPgBouncer(
 }
 
 function renderSettings(
-  { server, mode, isLenient = false, poolSize = 5 }: PgBouncerOptions,
+  { server, mode, isLenient = false, poolSize = 5, maxConnections = 0 }: PgBouncerOptions,
   { port, pidFile }: { port: number; pidFile: string },
 ): string {
   const { host, admin } = server;
@@ -69,6 +72,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = ${mode}
 default_pool_size = ${poolSize}
+max_user_connections = ${maxConnections}
 pidfile = ${pidFile}
 ${isLenient ? lenient : ''}
 `;

@@ -1,10 +1,10 @@
-import { pino } from 'pino';
 import { afterAll, beforeAll } from 'vitest';
 import { createMessages, type Messages } from '../../src/registry/messages.ts';
 import type { RegistryDatabase } from '../../src/registry/registry-database.ts';
 import { createTasks } from '../../src/tasks/request-task.ts';
 import { createTaskRunner } from '../../src/tasks/run-task.ts';
 import type { TaskHandlers } from '../../src/tasks/task-kinds.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { createTestRegistry, type TestRegistry } from '../support/test-registry.ts';
 
 export const asker = { actor: { kind: 'operator', id: 'root' }, requestId: 'test' } as const;
@@ -14,7 +14,11 @@ export function useTaskBench() {
   let registry: TestRegistry;
   let messages: Messages;
   const lines: string[] = [];
-  const log = pino({ level: 'info' }, { write: (line) => lines.push(line) });
+  const log = createLogger({
+    level: 'info',
+    service: 'test',
+    destination: { write: (line) => lines.push(line) },
+  });
 
   beforeAll(async () => {
     registry = await createTestRegistry();

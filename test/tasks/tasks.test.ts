@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
@@ -69,6 +70,20 @@ test('an error is kept for the person who asked, and the task is not tried again
     errorCode: 'database_server_unreachable',
     errorDetail: expect.stringContaining('ECONNREFUSED'),
   });
+});
+
+test('log lines about a task name the tenant that it is about, and who asked', async () => {
+  const tenantId = randomUUID();
+  const id = await bench.tasks().requestTask({
+    kind: 'tenant.rotate-credentials',
+    parameters: { tenant_id: tenantId, actor: asker.actor },
+    ...asker,
+  });
+  const before = bench.lines.length;
+  await bench.runner({ 'tenant.rotate-credentials': async () => ({}) })(id, signal);
+  expect(bench.lines.slice(before).map((line) => JSON.parse(line))).toMatchObject([
+    { msg: 'Task completed', task_id: id, tenant_id: tenantId, request_id: 'test' },
+  ]);
 });
 
 test('what is done stays done although the registry refuses to hear of it for a moment', async () => {
