@@ -10,9 +10,12 @@ const architectureTest = 'test/architecture.test.ts';
  */
 const testsOfTime = [
   'test/faults/{connection-budget,lost-messages,postgres-restarts,queue-redis,queue-worker-frozen}.test.ts',
-  'test/faults/{noisy-neighbour,warm-keeper-frozen,worker-killed}.test.ts',
+  'test/faults/{warm-keeper-frozen,worker-killed}.test.ts',
   'test/queue/{killed-worker,outages}.test.ts',
 ];
+
+/** They compare times with each other, and run when nothing else does. */
+const testsAlone = ['test/faults/noisy-neighbour.test.ts'];
 
 const withServers = {
   environment: 'node',
@@ -39,7 +42,7 @@ export default defineConfig({
           ...withServers,
           name: 'tests',
           include: ['test/**/*.test.ts'],
-          exclude: [architectureTest, ...testsOfTime],
+          exclude: [architectureTest, ...testsOfTime, ...testsAlone],
         },
       },
       {
@@ -48,6 +51,14 @@ export default defineConfig({
           name: 'time',
           include: testsOfTime,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...withServers,
+          name: 'alone',
+          include: testsAlone,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

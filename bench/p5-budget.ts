@@ -12,7 +12,7 @@ import { type Trial, takeTurns, type Way } from './take-turns.ts';
 
 /** So many seats a worker keeps for itself with one run at a time. */
 const workerSeats = 6;
-const forMs = { full: 3_000, small: 500 } as const;
+const forMs = { full: 2_000, small: 500 } as const;
 
 /** Tenants, all asked alike or by Zipf's law, on a budget of connections. */
 type Plan = { tenants: readonly number[]; budget: number; zipf?: number };
