@@ -13,8 +13,9 @@ const sizes = {
   small: { tenants: [1, 3], clients: 4, forMs: 500 },
 } as const;
 
-/** One for each of the hot tenants, at both of the ways. */
+/** One for each of the hot tenants and each of the clients, and as many again for the floor and the registry. */
 const manyConnections = { max_connections: '400' };
+const budget = '300';
 
 export const p4: Benchmark = {
   id: 'P4',
@@ -28,7 +29,11 @@ export const p4: Benchmark = {
       options.say(`P4: ${most} tenants are made`);
       const fleet = await startFleet(servers, {
         warmPool: 0,
-        environment: { MAX_CONNECTIONS_PER_TENANT: String(clients), LEASE_TIMEOUT_MS: '20000' },
+        environment: {
+          MAX_TOTAL_CONNECTIONS: budget,
+          MAX_CONNECTIONS_PER_TENANT: String(clients),
+          LEASE_TIMEOUT_MS: '20000',
+        },
       });
       try {
         const tenants = await makeRealTenants(fleet, most);

@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import Fastify from 'fastify';
 import { jwtVerify } from 'jose';
@@ -13,7 +13,8 @@ import type { Rival } from './rivals.ts';
 // of its own, as the system has one; it says its port when it listens.
 const rival = JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')) as Rival;
 const { kind, login, databaseOf, maxConnections, connectionsPerTenant } = rival;
-const key = createSecretKey(Buffer.from(rival.jwtSecret));
+const hmac = { name: 'HMAC', hash: 'SHA-256' };
+const key = await webcrypto.subtle.importKey('raw', Buffer.from(rival.jwtSecret), hmac, false, ['verify']);
 
 type Borrowed = { client: pg.Client | pg.PoolClient; giveBack: () => Promise<void> | void };
 

@@ -1,5 +1,4 @@
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import { type FastifyInstance, type FastifyPluginAsync, fastify } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from '../telemetry/logger.ts';
@@ -11,6 +10,7 @@ import { addClosingSignal } from './plugins/closing-signal.ts';
 import { type ObserveRequest, observeRequests } from './plugins/observe-requests.ts';
 import { describeApi } from './plugins/openapi.ts';
 import { addRequestContext } from './plugins/request-context.ts';
+import { setSecurityHeaders } from './plugins/security-headers.ts';
 import { takeTurns } from './plugins/turns.ts';
 import { refuseUnreadBodies } from './plugins/unread-bodies.ts';
 import { createRouteTable } from './route-table.ts';
@@ -45,7 +45,7 @@ export async function createApp(needs: AppNeeds): Promise<App> {
   if (needs.observe !== undefined) observeRequests(app, needs.observe);
   addClosingSignal(app);
   acceptJsonOnly(app);
-  await app.register(helmet, helmetOptions);
+  setSecurityHeaders(app);
   await app.register(cors, corsOptions(settings));
   // After CORS, so that a browser may read why it was refused.
   authenticate(app, authentication);
@@ -65,14 +65,6 @@ function apiScope(routes: AppNeeds['routes']): FastifyPluginAsync {
     for (const route of routes) await api.register(route);
   };
 }
-
-/** Answers are data, never a page; /docs sets a policy of its own. */
-const helmetOptions = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] },
-  },
-};
 
 function corsOptions({ allowedOrigins }: AppSettings) {
   const isAny = allowedOrigins.includes('*');

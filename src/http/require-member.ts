@@ -11,7 +11,11 @@ export function requireMember(caller: Caller): Member {
 
 /** For routes with the access `tenant-member` or `tenant-admin`. @throws not_authenticated, forbidden */
 export function requireTenantMember(caller: Caller): TenantMember {
-  const { tenantId, tenantKey, ...member } = requireMember(caller);
-  if (tenantId === null || tenantKey === null) throw errors.forbidden('a token of an organization');
-  return { ...member, tenantId, tenantKey };
+  const member = requireMember(caller);
+  if (!isOfTenant(member)) throw errors.forbidden('a token of an organization');
+  return member;
+}
+
+function isOfTenant(member: Member): member is TenantMember {
+  return member.tenantId !== null && member.tenantKey !== null;
 }

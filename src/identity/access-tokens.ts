@@ -1,4 +1,4 @@
-import { createSecretKey, randomUUID } from 'node:crypto';
+import { randomUUID, webcrypto } from 'node:crypto';
 import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { errors } from '../errors/catalogue.ts';
@@ -29,6 +29,8 @@ const longestToken = 4_096;
 const clockToleranceSeconds = 5;
 const algorithm = 'HS256';
 const type = 'at+jwt';
+const { subtle } = webcrypto;
+const hmacSha256 = { name: 'HMAC', hash: 'SHA-256' };
 const clientId = 'tenant-manager';
 const required = [
   'iss',
@@ -62,13 +64,16 @@ const payloadSchema = z
 /** Access tokens as RFC 9068 describes them. */
 export function createAccessTokens(settings: AccessTokenSettings) {
   const { issuer, audience, lifeMs, now = () => new Date() } = settings;
-  // A KeyObject: bytes would let jose guess what kind of key they are.
-  const key = createSecretKey(Buffer.from(settings.secret, 'utf8'));
+  // Bytes would let jose guess what kind of key they are, and any but this would be imported for each token anew.
+  const importing = subtle.importKey('raw', Buffer.from(settings.secret, 'utf8'), hmacSha256, false, [
+    'sign',
+    'verify',
+  ]);
   const lifeSeconds = Math.floor(lifeMs / 1_000);
 
   async function readPayload(token: string): Promise<JWTPayload> {
     if (token.length > longestToken) throw errors.notAuthenticated();
-    const { payload } = await jwtVerify(token, key, {
+    const { payload } = await jwtVerify(token, await importing, {
       algorithms: [algorithm],
       typ: type,
       issuer,
@@ -85,7 +90,7 @@ export function createAccessTokens(settings: AccessTokenSettings) {
     /** Seconds that a token lives. */
     lifeSeconds,
 
-    sign(claims: AccessClaims): Promise<string> {
+    async sign(claims: AccessClaims): Promise<string> {
       const issuedAt = Math.floor(now().getTime() / 1_000);
       return new SignJWT({
         client_id: clientId,
@@ -101,7 +106,7 @@ export function createAccessTokens(settings: AccessTokenSettings) {
         .setIssuedAt(issuedAt)
         .setExpirationTime(issuedAt + lifeSeconds)
         .setJti(randomUUID())
-        .sign(key);
+        .sign(await importing);
     },
 
     /**

@@ -30,9 +30,12 @@ function closeIdleConnections(server: Server): void {
   server.once('close', () => clearInterval(timer));
 }
 
+/** Made once: an error for each answered request would be a stack for each. */
+const over = new DOMException('The request is over.', 'AbortError');
+
 /** Aborted when the caller has closed the connection, or is answered. */
 export function goneAway(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
+  reply.raw.once('close', () => gone.abort(over));
   return gone.signal;
 }
