@@ -127,20 +127,20 @@ export function createAccessTokens(settings: AccessTokenSettings) {
       const payload = await readPayload(token).catch((error: unknown) => {
         throw errors.notAuthenticated().causedBy(error);
       });
-      const parsed = payloadSchema.safeParse(payload);
-      if (!parsed.success) throw errors.notAuthenticated().causedBy(parsed.error);
-      const { sub, tenant_id, tenant_key, role, sid, exp } = parsed.data;
-      const claims = Object.freeze({
-        userId: sub,
-        tenantId: tenant_id,
-        tenantKey: tenant_key,
-        role,
-        sessionId: sid,
-      });
-      verified.set(token, { claims, from: seconds, until: exp });
+      const { claims, until } = readClaims(payload);
+      verified.set(token, { claims, from: seconds, until });
       return claims;
     },
   };
+}
+
+/** @throws not_authenticated */
+function readClaims(payload: JWTPayload): Pick<Verified, 'claims' | 'until'> {
+  const parsed = payloadSchema.safeParse(payload);
+  if (!parsed.success) throw errors.notAuthenticated().causedBy(parsed.error);
+  const { sub, tenant_id, tenant_key, role, sid, exp } = parsed.data;
+  const claims = { userId: sub, tenantId: tenant_id, tenantKey: tenant_key, role, sessionId: sid };
+  return { claims: Object.freeze(claims), until: exp };
 }
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>;

@@ -40,11 +40,11 @@ test('a token that was read before is not read when the clock says that it is no
   await expect(tokens.read(token)).rejects.toMatchObject({ code: 'not_authenticated' });
 });
 
-test('a token that differs from one read before in its last letter is refused', async () => {
+test('a token that differs from one read before in one letter is refused', async () => {
   const { tokens } = tokensAt(Date.UTC(2026, 0, 1));
   const token = await tokens.sign(claims);
   await tokens.read(token);
-  const other = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
+  const other = `${token.slice(0, -9)}${token.at(-9) === 'A' ? 'B' : 'A'}${token.slice(-8)}`;
   await expect(tokens.read(other)).rejects.toMatchObject({ code: 'not_authenticated' });
 });
 
