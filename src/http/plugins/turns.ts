@@ -8,7 +8,7 @@ declare module 'fastify' {
 }
 
 /** However many connections come, somebody is let in this often. */
-const longestPauseMs = 500;
+const longestPauseMs = 100;
 
 /**
  * Lets one request of routes with `config.inTurns` in per turn of the event loop, and none in a turn that brought a
