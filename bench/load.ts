@@ -40,6 +40,15 @@ function chooser({ tenants, zipf, seed }: Load): () => number {
   };
 }
 
+/** Of some ways to serve many tenants there are requests that are never answered. */
+const patienceMs = 5_000;
+
+function outOfPatience(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`no answer within ${patienceMs} ms`)), patienceMs).unref();
+  });
+}
+
 /**
  * Closed-loop clients: each asks again as soon as it has its answer. In this process, which has nothing else to do
  * meanwhile: one that is started for each trial would spend the first second on compiling itself.
@@ -54,9 +63,10 @@ export async function applyLoad(load: Load): Promise<LoadReport> {
     const tenant = load.tenants[choose()];
     if (tenant === undefined) throw new Error('There is no such tenant.');
     const begun = performance.now();
-    const answer = await client
-      .get(load.path, { authorization: `Bearer ${tenant.token}` })
-      .catch((error: Error) => ({ status: 0, text: error.message }));
+    const answer = await Promise.race([
+      client.get(load.path, { authorization: `Bearer ${tenant.token}` }),
+      outOfPatience(),
+    ]).catch((error: Error) => ({ status: 0, text: error.message }));
     if (answer.status === 200 && answer.text === tenant.expected) {
       times.push(performance.now() - begun);
       return;
