@@ -41,7 +41,7 @@ function chooser({ tenants, zipf, seed }: Load): () => number {
 }
 
 /** Of some ways to serve many tenants there are requests that are never answered. */
-const patienceMs = 5_000;
+const patienceMs = 3_000;
 
 function outOfPatience(): Promise<never> {
   return new Promise((_, reject) => {

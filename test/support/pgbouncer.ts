@@ -14,13 +14,15 @@ export type PgBouncerOptions = {
   mode: 'session' | 'transaction' | 'statement';
   /** Whether it lets settings pass that it does not know; as it comes, it refuses them. */
   isLenient?: boolean;
+  /** What every login becomes; the server's admin if left out. */
+  login?: { user: string; password: string };
   /** For each database. */
   poolSize?: number;
   /** Over all databases: where they are all taken, an idle one of another database is closed. */
   maxConnections?: number;
 };
 
-/** A real PgBouncer in front of a server; every login becomes the server's admin. */
+/** A real PgBouncer in front of a server. */
 export async function startPgBouncer(
   options: PgBouncerOptions,
 ): Promise<{ port: number; stop: () => Promise<void> }> {
@@ -57,14 +59,21 @@ export async function startPgBouncer(
 }
 
 function renderSettings(
-  { server, mode, isLenient = false, poolSize = 5, maxConnections = 0 }: PgBouncerOptions,
+  {
+    server,
+    mode,
+    login = server.admin,
+    isLenient = false,
+    poolSize = 5,
+    maxConnections = 0,
+  }: PgBouncerOptions,
   { port, pidFile }: { port: number; pidFile: string },
 ): string {
-  const { host, admin } = server;
+  const { host } = server;
   const lenient =
     'ignore_startup_parameters = statement_timeout, idle_in_transaction_session_timeout, options, lock_timeout';
   return `[databases]
-* = host=${host} port=${server.port} user=${admin.user} password=${admin.password}
+* = host=${host} port=${server.port} user=${login.user} password=${login.password}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
