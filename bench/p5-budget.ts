@@ -191,7 +191,7 @@ async function makeRivalRoles({ postgres }: BenchServers, tenants: readonly Real
     [tenants.map(({ database }) => database)],
   );
   const userOf = (kind: RivalKind) => `rival_${rivals.indexOf(kind)}`;
-  const password = 'of the benchmark';
+  const password = 'rival';
   for (const user of rivals.map(userOf)) {
     await admin.query(`DROP ROLE IF EXISTS ${user}`);
     await admin.query(
