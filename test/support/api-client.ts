@@ -1,6 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what comes back is what the test looks at.
 export type Answer = { status: number; headers: Headers; body: any };
 
+/** Of everybody who is registered by it. */
+export const registerPassword = 'Test123!';
+
 /** Speaks JSON with one API process. */
 export function createApiClient(origin: string, headers: Record<string, string> = {}) {
   async function call(
@@ -33,7 +36,7 @@ export function createApiClient(origin: string, headers: Record<string, string> 
     delete: (path: string) => call('DELETE', path),
     register: (name: string, email: string, headers: Record<string, string> = {}) =>
       call('POST', '/api/auth/register-organization', {
-        body: { organization_name: name, admin_email: email, admin_password: 'Test123!' },
+        body: { organization_name: name, admin_email: email, admin_password: registerPassword },
         headers,
       }),
     /** The same API as somebody else. */
