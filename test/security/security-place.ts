@@ -139,8 +139,9 @@ export async function openSecurityPlace(environment: Record<string, string> = {}
     const names = tables
       .map(({ relname }) => String(relname))
       .filter((name) => !restlessTables.includes(name));
-    // When a proof was last used may be told of one that is good, and let in nowhere.
-    const row = "(to_jsonb(t) - 'last_used_at')::text";
+    // When a proof was last used may be told of one that is good, and let in nowhere. Workers look at templates by
+    // themselves.
+    const row = "(to_jsonb(t) - '{last_used_at,looked_at,seen_fingerprint}'::text[])::text";
     const one = (name: string) =>
       `SELECT '${name}' AS name, md5(coalesce(string_agg(${row}, '' ORDER BY ${row}), '')) AS rows FROM "${name}" t`;
     return names.map(one).join(' UNION ALL ');
